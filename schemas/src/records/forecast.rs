@@ -1,0 +1,68 @@
+//! [`Forecast`]: the load of one node over the 5 minutes after a report.
+
+use serde::{Deserialize, Serialize};
+
+use super::Cause;
+
+/// Load at one moment, fractions of the base quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct Load {
+    pub cpu: f64,
+    pub memory: f64,
+}
+
+/// Two quantiles of one forecast, fractions of the base quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p90: f64,
+}
+
+/// Who forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ForecastState {
+    /// Too little was seen: a baseline forecasts.
+    #[default]
+    Warming,
+    /// The model forecasts.
+    Ready,
+    /// The model was worse than the baseline, which forecasts.
+    Demoted,
+}
+
+impl ForecastState {
+    /// The state as it stands in records and in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warming => "WARMING",
+            Self::Ready => "READY",
+            Self::Demoted => "DEMOTED",
+        }
+    }
+}
+
+/// One forecast; fields, units and defaults in `avro/forecast.avsc`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct Forecast {
+    pub node_id: String,
+    pub pool: String,
+    pub timestamp: i64,
+    pub sequence: i64,
+    pub base_quota: f64,
+    pub quota_in_force: Option<f64>,
+    pub current: Load,
+    pub path_cpu: Vec<f64>,
+    pub path_memory: Vec<f64>,
+    pub peak_cpu: Quantiles,
+    pub peak_memory: Quantiles,
+    pub state: ForecastState,
+    pub model: String,
+    pub cause: Cause,
+}
+
+super::record!(Forecast);

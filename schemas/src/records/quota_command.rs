@@ -1,0 +1,30 @@
+//! [`QuotaCommand`]: what one node may use from now on, and why.
+
+use serde::{Deserialize, Serialize};
+
+use super::Cause;
+
+/// One decision; fields, units and defaults in `avro/quota_command.avsc`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct QuotaCommand {
+    pub node_id: String,
+    pub pool: String,
+    pub timestamp: i64,
+    pub sequence: i64,
+    pub base_quota: f64,
+    pub quota: f64,
+    pub scale_factor: f64,
+    pub reason: String,
+    pub limits_hit: Vec<String>,
+    pub predicted_load: f64,
+    pub current_load: f64,
+    pub margin: f64,
+    pub hold_until: Option<i64>,
+    pub model: String,
+    pub policy: String,
+    pub valid_until: i64,
+    pub cause: Cause,
+}
+
+super::record!(QuotaCommand);

@@ -1,0 +1,107 @@
+//! [`Span`]: one span of a trace, with the fields of OTLP v1 (`opentelemetry.proto.trace.v1.Span`).
+
+use serde::{Deserialize, Serialize};
+
+/// Value of an attribute; arrays and maps of OTLP stand as JSON text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub enum AttributeValue {
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(String),
+}
+
+/// One attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct Attribute {
+    pub key: String,
+    pub value: AttributeValue,
+}
+
+/// Role of a span.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub enum SpanKind {
+    #[default]
+    Unspecified,
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+/// Something that happened within a span.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct SpanEvent {
+    pub time_unix_nano: i64,
+    pub name: String,
+    pub attributes: Vec<Attribute>,
+    pub dropped_attributes_count: i64,
+}
+
+/// Another span that a span relates to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct SpanLink {
+    pub trace_id: String,
+    pub span_id: String,
+    pub trace_state: String,
+    pub attributes: Vec<Attribute>,
+    pub dropped_attributes_count: i64,
+    pub flags: i64,
+}
+
+/// Outcome of a span.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub enum StatusCode {
+    #[default]
+    Unset,
+    Ok,
+    Error,
+}
+
+/// How the operation ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct SpanStatus {
+    pub message: String,
+    pub code: StatusCode,
+}
+
+/// One span; fields, units and defaults in `avro/span.avsc`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct Span {
+    pub trace_id: String,
+    pub span_id: String,
+    pub trace_state: String,
+    pub parent_span_id: String,
+    pub flags: i64,
+    pub name: String,
+    pub kind: SpanKind,
+    pub start_time_unix_nano: i64,
+    pub end_time_unix_nano: i64,
+    pub attributes: Vec<Attribute>,
+    pub dropped_attributes_count: i64,
+    pub events: Vec<SpanEvent>,
+    pub dropped_events_count: i64,
+    pub links: Vec<SpanLink>,
+    pub dropped_links_count: i64,
+    pub status: SpanStatus,
+    pub resource_attributes: Vec<Attribute>,
+    pub resource_schema_url: String,
+    pub scope_name: String,
+    pub scope_version: String,
+    pub scope_attributes: Vec<Attribute>,
+    pub schema_url: String,
+}
+
+super::record!(Span);
