@@ -1,0 +1,163 @@
+//! What is kept of a node between its reports.
+//!
+//! Each resource has a track of its own: minute bars, and two states of the network. Reports move it on by event time:
+//!
+//! ```text
+//! report ─► gap > context window? begin afresh ─► new minute: the last step becomes the base, bars move on
+//!        ─► new window: the younger state takes over, a fresh one begins ─► measure ─► features ─► step from the base
+//! ```
+//!
+//! A step of the network stands for a minute: every report steps from the state as it was at the end of the minute before,
+//! and the last step of a minute counts. Reports rarer than one a minute make one step each. Windows of
+//! [`CONTEXT_WINDOW_MS`] are aligned to event time; the state begun in the window before forecasts. So what a track
+//! knows reaches back [`REACH_MS`] at most, and is the same however much more past it was shown.
+//!
+//! An event time before the node's last one counts as the last one.
+
+use crate::Resource;
+use crate::features::Features;
+use crate::history::History;
+use crate::load::Sample;
+
+/// Length of a context window in event time: 60 minutes, in milliseconds.
+pub const CONTEXT_WINDOW_MS: i64 = 60 * MINUTE_MS;
+
+/// How much past determines a node's state: two context windows (the forecasting state's life), the 121
+/// minutes of its first features with the minutes cut at both ends, and one more window, over which gaps are filled.
+pub const REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + 123 * MINUTE_MS;
+
+pub(crate) const MINUTE_MS: i64 = 60_000;
+
+/// Everything remembered of one node; about 4 KiB with a hidden size of 32. Belongs to one model: do not pass
+/// it to another.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NodeState {
+    tracks: [Option<Track>; 2],
+}
+
+impl NodeState {
+    /// A node that was never seen.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The oldest event time that the node's future forecasts can depend on, Unix milliseconds: reports from there
+    /// on rebuild them exactly. `i64::MAX` for a node without a past.
+    #[must_use]
+    pub fn needed_since_ms(&self) -> i64 {
+        let tracks = self.tracks.iter().flatten();
+        tracks.map(Track::needed_since_ms).min().unwrap_or(i64::MAX)
+    }
+
+    pub(crate) fn history(&self, resource: Resource) -> Option<&History> {
+        self.tracks[resource as usize].as_ref().map(|track| &track.history)
+    }
+
+    /// Whether the resource's state may forecast; `None` if it has none.
+    pub(crate) fn is_ready(&self, resource: Resource) -> Option<bool> {
+        self.tracks[resource as usize].as_ref().map(Track::is_ready)
+    }
+
+    pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
+        self.tracks[resource as usize].as_mut()
+    }
+
+    /// Takes in a report; `hidden[r]` is the size of the network's state for resource r.
+    pub(crate) fn observe(&mut self, sample: &Sample, hidden: [usize; 2]) {
+        for resource in Resource::ALL {
+            let slot = &mut self.tracks[resource as usize];
+            let load = resource.of(sample).map(|fraction| fraction * 100.0);
+            if slot.as_ref().is_some_and(|track| track.is_stale(sample.timestamp_ms)) {
+                *slot = None;
+            }
+            match (slot.as_mut(), load) {
+                (Some(track), load) => track.observe(sample, load),
+                (None, Some(load)) => {
+                    *slot = Some(Track::begin(sample, load, hidden[resource as usize]));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+/// One resource of one node.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Track {
+    pub(crate) history: History,
+    interval_ms: i64,
+    last_ms: i64,
+    measured_ms: i64,
+    begun_ms: i64,
+    /// The first window that is, or will be, seen from its start.
+    whole_window: i64,
+    window: i64,
+    /// Four states of (h, c): older and younger at the end of the minute before, then older and younger now.
+    cells: Vec<f32>,
+}
+
+impl Track {
+    fn begin(sample: &Sample, points: f32, hidden: usize) -> Self {
+        let at = sample.timestamp_ms;
+        let minute = at.div_euclid(MINUTE_MS);
+        let window = at.div_euclid(CONTEXT_WINDOW_MS);
+        let at_start = minute.rem_euclid(CONTEXT_WINDOW_MS / MINUTE_MS) == 0;
+        Self {
+            history: History::begin(minute, points),
+            interval_ms: sample.interval_ms,
+            last_ms: at,
+            measured_ms: at,
+            begun_ms: at,
+            whole_window: if at_start { window } else { window + 1 },
+            window,
+            cells: vec![0.0; 8 * hidden],
+        }
+    }
+
+    fn is_stale(&self, timestamp_ms: i64) -> bool {
+        timestamp_ms.saturating_sub(self.measured_ms) > CONTEXT_WINDOW_MS
+    }
+
+    fn needed_since_ms(&self) -> i64 {
+        self.last_ms.saturating_sub(REACH_MS).max(self.begun_ms)
+    }
+
+    fn observe(&mut self, sample: &Sample, points: Option<f32>) {
+        self.last_ms = self.last_ms.max(sample.timestamp_ms);
+        self.interval_ms = sample.interval_ms;
+        let minute = self.last_ms.div_euclid(MINUTE_MS);
+        let window = self.last_ms.div_euclid(CONTEXT_WINDOW_MS);
+        let half = self.cells.len() / 2;
+        if minute > self.history.minute() {
+            self.cells.copy_within(half.., 0);
+            self.history.advance(minute);
+        }
+        // A gap is at most one window long, so that at most one boundary is passed.
+        if window > self.window {
+            self.cells.copy_within(half / 2..half, 0);
+            self.cells[half / 2..half].fill(0.0);
+            self.window = window;
+        }
+        if let Some(points) = points {
+            self.measured_ms = self.last_ms;
+            self.history.measure(points);
+        }
+    }
+
+    /// Whether the forecasting state has seen one full context window.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.window > self.whole_window
+    }
+
+    pub(crate) fn features(&self) -> Features {
+        Features::of(&self.history, self.interval_ms)
+    }
+
+    /// The states to step from, (h, c) of the older and of the younger, and the place for the results.
+    pub(crate) fn cells(&mut self) -> (&[f32], &mut [f32]) {
+        let half = self.cells.len() / 2;
+        let (base, next) = self.cells.split_at_mut(half);
+        (base, next)
+    }
+}
