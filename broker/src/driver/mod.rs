@@ -1,0 +1,170 @@
+//! The driver: carries a [`Stage`] from topic to topic.
+//!
+//! ```text
+//!            Assigned ─> read saved outputs ─> stage.restore
+//! batch ─> (offsets before the committed one only rebuild state) ─> stage.process ─> encode ─> publish ─┐
+//!   ▲                                                                                                  │
+//!   └──────────── commit the lowest contiguous acknowledged offset, with where to rewind to <──────────┘
+//! ```
+//!
+//! Everything here runs on one thread; delivery reports arrive on the client's.
+
+mod backpressure;
+mod positions;
+mod publish;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::CommitMode;
+use tidegate_schemas::codec::{Encoder, SchemaIds};
+use tidegate_schemas::records::Record;
+
+use crate::dead_letters::DeadLetterBox;
+use crate::error::BrokerError;
+use crate::group::{DRAIN, GroupEvent, SharedLedger};
+use crate::intake::{Intake, Item};
+use crate::job::{Job, Member};
+use crate::logging::QuietLog;
+use crate::publisher::Publisher;
+use crate::settings::{ASK, KafkaSettings};
+use crate::stage::Stage;
+use crate::status::{Metrics, WorkStatus};
+
+pub(crate) use positions::report_lag;
+
+/// Time between two commits.
+pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(500);
+
+/// Runs a stage until `stop` is set or something fails that waiting does not mend.
+///
+/// # Errors
+/// An unreachable broker or a missing topic at the start; a refusal by the broker later.
+pub fn run_stage<S: Stage>(stage: S, job: &Job<'_>) -> Result<(), BrokerError> {
+    let mut driver = match Driver::new(stage, job) {
+        // Stopped while it waited for the schema registry: nothing was begun.
+        Err(BrokerError::Schema(e)) if e.is_retryable() && job.stop.is_set() => return Ok(()),
+        made => made?,
+    };
+    let mut batch = Vec::new();
+    let mut last_commit = Instant::now();
+    while !job.stop.is_set() {
+        let Driver { intake, stage, .. } = &mut driver;
+        intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &|r, k, t| stage.check(r, k, t))?;
+        driver.serve_events(&mut batch)?;
+        driver.process(&mut batch)?;
+        if let Some(message) = driver.ledger.failure() {
+            return Err(BrokerError::Refused { what: "delivering an output".into(), message });
+        }
+        if last_commit.elapsed() >= COMMIT_EVERY {
+            driver.commit(CommitMode::Async);
+            last_commit = Instant::now();
+        }
+    }
+    if let Err(e) = driver.publisher.flush(DRAIN) {
+        tracing::warn!("{}: stopping with outputs in flight, they will be made again: {e}", driver.stage.name());
+    }
+    driver.commit(CommitMode::Sync);
+    Ok(())
+}
+
+struct Driver<'a, S: Stage> {
+    stage: S,
+    intake: Intake<S::Input>,
+    publisher: Arc<Publisher>,
+    ledger: Arc<SharedLedger>,
+    dead_letters: DeadLetterBox,
+    output: String,
+    output_partitions: i32,
+    encoder: Encoder,
+    settings: &'a KafkaSettings,
+    ids: Arc<dyn SchemaIds>,
+    /// Offsets below these only rebuild state.
+    resume: HashMap<i32, i64>,
+    /// Next offset to process.
+    position: HashMap<i32, i64>,
+    bytes: Vec<u8>,
+    log: QuietLog,
+    told_dropped: u64,
+    metrics: &'a Metrics,
+    status: &'a WorkStatus,
+}
+
+impl<'a, S: Stage> Driver<'a, S> {
+    fn new(stage: S, job: &'a Job<'a>) -> Result<Self, BrokerError> {
+        let settings = job.settings;
+        let input = settings.topic(stage.input());
+        let output = settings.topic(stage.output());
+        let output_partitions = settings.partition_count(&output, ASK)?;
+        if stage.restores_from_output() {
+            let (a_count, b_count) = (settings.partition_count(&input, ASK)?, output_partitions);
+            if a_count != b_count {
+                return Err(BrokerError::PartitionMismatch { a: input, a_count, b: output, b_count });
+            }
+        }
+        let ids = &*job.ids;
+        let encoder = Encoder::new(stage.output(), S::Output::KIND, ids)?;
+        let Member { intake, publisher, ledger, dead_letters } =
+            job.join(stage.name(), stage.input(), stage.depends_on_past())?;
+        Ok(Self {
+            stage,
+            intake,
+            publisher,
+            ledger,
+            dead_letters,
+            output,
+            output_partitions,
+            encoder,
+            settings,
+            ids: Arc::clone(&job.ids),
+            resume: HashMap::new(),
+            position: HashMap::new(),
+            bytes: Vec::new(),
+            log: QuietLog::default(),
+            told_dropped: 0,
+            metrics: job.metrics,
+            status: job.status,
+        })
+    }
+
+    /// Takes changes of the assignment in. All of `batch` was polled before them.
+    fn serve_events(&mut self, batch: &mut Vec<Item<S::Input>>) -> Result<(), BrokerError> {
+        while let Some(event) = self.intake.next_event() {
+            match event {
+                GroupEvent::Revoked(partitions) => {
+                    // It was not taken, so its new owner, maybe we ourselves, reads it again.
+                    batch.retain(|item| !partitions.contains(&item.source().partition));
+                    for partition in partitions {
+                        self.stage.revoked(partition);
+                        self.resume.remove(&partition);
+                        self.position.remove(&partition);
+                    }
+                }
+                GroupEvent::Assigned(resumes) => {
+                    let partitions: Vec<i32> = resumes.iter().map(|r| r.partition).collect();
+                    for r in resumes {
+                        self.ledger.lock().assign(r.partition, r.rewind);
+                        self.resume.insert(r.partition, r.resume);
+                        tracing::info!(
+                            partition = r.partition,
+                            offset = r.resume,
+                            rewind = r.rewind,
+                            "{}: partition taken",
+                            self.stage.name()
+                        );
+                    }
+                    if self.stage.restores_from_output() && !partitions.is_empty() {
+                        self.restore(&partitions)?;
+                    }
+                }
+            }
+            let held = self.resume.len() as i64;
+            self.metrics.assigned.set(held);
+            self.status.assigned.store(held, Ordering::Relaxed);
+            self.note_rebuilding();
+        }
+        Ok(())
+    }
+}

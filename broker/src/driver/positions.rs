@@ -1,0 +1,94 @@
+//! Positions of the driver: what is restored when partitions come, what is committed as outputs are acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rdkafka::consumer::CommitMode;
+use tidegate_schemas::Decoder;
+
+use super::Driver;
+use crate::error::BrokerError;
+use crate::group::GroupContext;
+use crate::settings::ASK;
+use crate::stage::Stage;
+use crate::status::{Metrics, WorkStatus};
+use crate::tail::{From, Tail};
+
+impl<S: Stage> Driver<'_, S> {
+    /// Reads the saved outputs of partitions from their beginning to their end of now.
+    pub(super) fn restore(&mut self, partitions: &[i32]) -> Result<(), BrokerError> {
+        let mut tail = Tail::partitions(self.settings, &self.output, partitions, From::Beginning)?;
+        let mut decoder = Decoder::new(Arc::clone(&self.ids));
+        let stop = &self.intake.context().stop;
+        let mut read = 0_u64;
+        while let Some(record) = tail.next_before_end(ASK)? {
+            let value = record.value.as_deref().unwrap_or_default();
+            match decoder.decode::<S::Output>(value) {
+                Ok(output) => self.stage.restore(record.partition, output),
+                // Nothing is taken any more.
+                Err(_) if stop.is_set() => break,
+                // A tombstone or foreign bytes are no saved state.
+                Err(e) => {
+                    tracing::warn!("{}/{}/{}: not restored: {e}", self.output, record.partition, record.offset);
+                }
+            }
+            read += 1;
+        }
+        self.metrics.restored.inc_by(read);
+        self.status.restored.fetch_add(read, Ordering::Relaxed);
+        tracing::info!(records = read, "{}: decision state of {partitions:?} restored", self.stage.name());
+        Ok(())
+    }
+
+    /// Whether some partition is still read only to rebuild its state.
+    pub(super) fn note_rebuilding(&self) {
+        let lags = self.intake.context().lag.lock().map(|l| l.clone()).unwrap_or_default();
+        // Where nothing is left to read, what was left to rebuild from is gone.
+        let at_end = |p: &i32| lags.contains(&(*p, 0));
+        let behind =
+            |(p, resume): (&i32, &i64)| *resume > 0 && self.position.get(p).is_none_or(|at| at < resume) && !at_end(p);
+        let rebuilding = self.stage.depends_on_past() && self.resume.iter().any(behind);
+        self.status.rebuilding.store(rebuilding, Ordering::Relaxed);
+    }
+
+    /// Repeated records are normal after a crash; a whole fleet of them means that somebody published it twice.
+    fn tell_repeated(&mut self) {
+        let dropped = self.status.dropped();
+        if dropped > self.told_dropped && self.log.is_new("repeated") {
+            tracing::info!(
+                "{}: {dropped} records were repeated (at or below their node's last sequence) and led to nothing",
+                self.stage.name()
+            );
+            self.told_dropped = dropped;
+        }
+    }
+
+    /// Commits what is acknowledged, with where its state is rebuilt from.
+    pub(super) fn commit(&mut self, mode: CommitMode) {
+        self.note_rebuilding();
+        self.tell_repeated();
+        for (partition, position) in &self.position {
+            if let Some(rewind) = self.stage.rewind_to(*partition) {
+                self.ledger.lock().mark(*partition, *position, rewind);
+            }
+        }
+        match self.intake.commit(mode) {
+            Ok(done) => {
+                for (partition, offset) in done {
+                    self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
+                }
+            }
+            Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
+        }
+        report_lag(self.intake.context(), self.metrics, self.status);
+    }
+}
+
+/// Passes the lag that the client library counted on to metrics and status.
+pub(crate) fn report_lag(context: &GroupContext, metrics: &Metrics, status: &WorkStatus) {
+    let lags = context.lag.lock().map(|l| l.clone()).unwrap_or_default();
+    for (partition, lag) in &lags {
+        metrics.lag.with_label_values(&[partition.to_string()]).set(*lag);
+    }
+    status.lag.store(lags.iter().map(|(_, lag)| lag).sum(), Ordering::Relaxed);
+}

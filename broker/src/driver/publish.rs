@@ -1,0 +1,160 @@
+//! The output side of the driver: a batch through the stage, its outputs encoded, published and entered in the ledger.
+
+use std::sync::atomic::Ordering;
+
+use tidegate_schemas::partition::partition_of;
+use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+
+use super::Driver;
+use super::backpressure::Backpressure;
+use crate::dead_letters::DeadLetter;
+use crate::error::BrokerError;
+use crate::intake::Item;
+use crate::publisher::Outgoing;
+use crate::stage::{Keyed, Received, Stage, Verdict};
+use crate::status::{Metrics, WorkStatus};
+
+impl<S: Stage> Driver<'_, S> {
+    /// Takes a whole batch through the stage.
+    pub(super) fn process(&mut self, batch: &mut Vec<Item<S::Input>>) -> Result<(), BrokerError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let timer = self.metrics.batch_seconds.start_timer();
+        let mut run = Vec::with_capacity(batch.len());
+        let mut order = Vec::with_capacity(batch.len());
+        for item in batch.drain(..) {
+            let source = item.source();
+            self.position.insert(source.partition, source.offset + 1);
+            match item {
+                Item::Record(received) => {
+                    order.push(Slot::Record(run.len()));
+                    run.push(received);
+                }
+                Item::Dead(letter) => order.push(Slot::Dead(letter)),
+            }
+        }
+        let verdicts = self.stage.process(&run);
+        self.publish(&order, &run, &verdicts)?;
+        timer.observe_duration();
+        Ok(())
+    }
+
+    /// Publishes in the order of the input: the ledger wants the offsets of a partition ascending.
+    fn publish(
+        &mut self,
+        order: &[Slot],
+        run: &[Received<S::Input>],
+        verdicts: &[(usize, Verdict<S::Output>)],
+    ) -> Result<(), BrokerError> {
+        let mut verdicts = verdicts.iter().peekable();
+        let mut counts = Counts::default();
+        for slot in order {
+            match slot {
+                Slot::Dead(letter) if self.is_live(letter.source.partition, letter.source.offset) => {
+                    self.set_aside(letter)?;
+                }
+                Slot::Dead(_) => counts.rebuilt += 1,
+                Slot::Record(index) => {
+                    let mut of_this = Vec::new();
+                    while let Some((_, verdict)) = verdicts.next_if(|(of, _)| of == index) {
+                        of_this.push(verdict);
+                    }
+                    self.publish_one(&run[*index], &of_this, &mut counts)?;
+                }
+            }
+        }
+        counts.report(self.metrics, self.status);
+        Ok(())
+    }
+
+    fn publish_one(
+        &mut self,
+        received: &Received<S::Input>,
+        verdicts: &[&Verdict<S::Output>],
+        counts: &mut Counts,
+    ) -> Result<(), BrokerError> {
+        let source = &received.source;
+        if !self.is_live(source.partition, source.offset) {
+            counts.rebuilt += 1;
+            return Ok(());
+        }
+        counts.live += 1;
+        let outputs = verdicts.iter().filter(|v| matches!(v, Verdict::Output(_))).count();
+        let ticket = self.ledger.lock().take(source.partition, source.offset, outputs as u32);
+        let mut paused = Backpressure::new(&self.intake);
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Output(output) => {
+                    counts.outputs += 1;
+                    self.encoder.encode(output, &mut self.bytes)?;
+                    let trace = received.trace.as_ref().map(|t| t.child(self.stage.name()));
+                    let record = Outgoing {
+                        topic: &self.output,
+                        partition: Some(partition_of(output.partition_key().as_bytes(), self.output_partitions)),
+                        key: Some(output.key().as_bytes()),
+                        payload: Some(&self.bytes),
+                        ..Outgoing::default()
+                    };
+                    let send = |record: &Outgoing<'_>| self.publisher.send_with(record, ticket, || paused.wait());
+                    with_trace(trace.as_ref(), record, send)?;
+                }
+                Verdict::Drop(reason) => {
+                    self.metrics.dropped.with_label_values(&[reason.name()]).inc();
+                    self.status.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_live(&self, partition: i32, offset: i64) -> bool {
+        self.resume.get(&partition).is_some_and(|resume| offset >= *resume)
+    }
+
+    fn set_aside(&mut self, letter: &DeadLetter) -> Result<(), BrokerError> {
+        let ticket = self.ledger.lock().take(letter.source.partition, letter.source.offset, 1);
+        self.metrics.dead_letters.with_label_values(&[letter.rejection.class]).inc();
+        self.status.dead_letters.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!("{}: set aside: {}", letter.source, letter.rejection.message);
+        let mut paused = Backpressure::new(&self.intake);
+        self.dead_letters.send(letter, &self.publisher, ticket, || paused.wait())
+    }
+}
+
+/// One input of a batch, in the order of the topic.
+enum Slot {
+    /// Index among the records given to the stage.
+    Record(usize),
+    Dead(DeadLetter),
+}
+
+/// What a batch came to.
+#[derive(Default)]
+struct Counts {
+    live: u64,
+    rebuilt: u64,
+    outputs: u64,
+}
+
+impl Counts {
+    fn report(&self, metrics: &Metrics, status: &WorkStatus) {
+        metrics.records.inc_by(self.live);
+        metrics.outputs.inc_by(self.outputs);
+        metrics.restored.inc_by(self.rebuilt);
+        status.records.fetch_add(self.live, Ordering::Relaxed);
+        status.outputs.fetch_add(self.outputs, Ordering::Relaxed);
+        status.restored.fetch_add(self.rebuilt, Ordering::Relaxed);
+    }
+}
+
+/// Adds the trace headers to a record and sends it.
+fn with_trace<T>(trace: Option<&TraceContext>, record: Outgoing<'_>, send: impl FnOnce(&Outgoing<'_>) -> T) -> T {
+    let Some(trace) = trace else { return send(&record) };
+    let parent = trace.traceparent();
+    let mut headers = vec![(TRACEPARENT, Some(parent.as_bytes()))];
+    if let Some(state) = trace.tracestate() {
+        headers.push((TRACESTATE, Some(state.as_bytes())));
+    }
+    send(&Outgoing { headers: &headers, ..record })
+}

@@ -1,0 +1,136 @@
+//! What can go wrong between us and Kafka, whose fault it is, and whether trying again can help.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tidegate_schemas::SchemaError;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// A setting that the client library refuses.
+    #[error("a Kafka setting is wrong: {0}")]
+    Settings(String),
+    /// No broker answered.
+    #[error("no Kafka broker answers at {brokers}: {message}")]
+    Unreachable {
+        /// Addresses tried.
+        brokers: String,
+        /// What the client library said.
+        message: String,
+    },
+    /// Topics that must exist do not.
+    #[error("the topic {0} does not exist; `tidegate topics apply` creates what is missing")]
+    MissingTopic(String),
+    /// Two topics must have the same number of partitions and do not.
+    #[error(
+        "{a} has {a_count} partitions and {b} has {b_count}; they must be equal, so that a node's commands stay in one place"
+    )]
+    PartitionMismatch {
+        /// One topic.
+        a: String,
+        /// Its partitions.
+        a_count: i32,
+        /// The other.
+        b: String,
+        /// Its partitions.
+        b_count: i32,
+    },
+    /// The broker refuses us: authentication, authorisation, a fenced producer.
+    #[error("Kafka refused ({what}): {message}")]
+    Refused {
+        /// What was tried.
+        what: String,
+        /// What the broker said.
+        message: String,
+    },
+    /// A record is larger than the broker or the client takes.
+    #[error("a record of {bytes} bytes for {topic} is too large")]
+    TooLarge {
+        /// Destination.
+        topic: String,
+        /// Size of the value.
+        bytes: usize,
+    },
+    /// Deliveries did not end in time.
+    #[error("{pending} records were not acknowledged within {seconds} s")]
+    NotAcknowledged {
+        /// Records in flight.
+        pending: i64,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// The embedded broker can not do this.
+    #[error("the embedded broker has no {0}; use a real Kafka")]
+    Embedded(&'static str),
+    /// Any other error of the client library.
+    #[error("{what} failed: {source}")]
+    Kafka {
+        /// What was tried, with topic, partition and offset where there are.
+        what: String,
+        /// The client library's error.
+        source: KafkaError,
+    },
+    /// Bytes and schemas.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A thread could not be started or ended in a panic.
+    #[error("{0}")]
+    Thread(String),
+}
+
+impl BrokerError {
+    /// Wraps an error of the client library, sorting out those that need another answer.
+    pub(crate) fn kafka(what: impl Into<String>, source: KafkaError) -> Self {
+        let what = what.into();
+        let refused = source.rdkafka_error_code().is_some_and(|code| {
+            matches!(
+                code,
+                RDKafkaErrorCode::Authentication
+                    | RDKafkaErrorCode::SaslAuthenticationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+                    | RDKafkaErrorCode::Fenced
+                    | RDKafkaErrorCode::ProducerFenced
+                    | RDKafkaErrorCode::InvalidProducerEpoch
+            )
+        });
+        match source {
+            KafkaError::ClientConfig(_, why, key, value) => Self::Settings(format!("{key} = {value}: {why}")),
+            KafkaError::ClientCreation(why) => Self::Settings(why),
+            source if refused => Self::Refused { what, message: source.to_string() },
+            source => Self::Kafka { what, source },
+        }
+    }
+
+    /// Whether the same call may succeed later without any change.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NotAcknowledged { .. } => true,
+            Self::Schema(e) => e.is_retryable(),
+            Self::Kafka { source, .. } => source.rdkafka_error_code().is_some_and(|code| {
+                matches!(
+                    code,
+                    RDKafkaErrorCode::AllBrokersDown
+                        | RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::OperationTimedOut
+                        | RDKafkaErrorCode::RequestTimedOut
+                        | RDKafkaErrorCode::CoordinatorNotAvailable
+                        | RDKafkaErrorCode::CoordinatorLoadInProgress
+                        | RDKafkaErrorCode::NotCoordinator
+                        | RDKafkaErrorCode::LeaderNotAvailable
+                        | RDKafkaErrorCode::NotLeaderForPartition
+                        | RDKafkaErrorCode::UnknownTopicOrPartition
+                        | RDKafkaErrorCode::UnknownPartition
+                        | RDKafkaErrorCode::UnknownTopic
+                        | RDKafkaErrorCode::RebalanceInProgress
+                        | RDKafkaErrorCode::IllegalGeneration
+                        | RDKafkaErrorCode::UnknownMemberId
+                        | RDKafkaErrorCode::WaitingForCoordinator
+                )
+            }),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Membership of a consumer group: assignments, revocations and commits.
+//!
+//! ```text
+//! rebalance callback (on the poll thread)
+//!   assign ─> read committed offset and its metadata ─> start at the rewind offset ─> event Assigned
+//!   revoke ─> flush outputs, commit what is acknowledged ─> event Revoked
+//! ```
+//!
+//! The committed offset's metadata says from where state must be rebuilt (`rewind=OFFSET`), so that a restore needs no
+//! lookup by time and works on every broker.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::acknowledge::Acknowledge;
+use crate::error::BrokerError;
+use crate::ledger::CommitLedger;
+use crate::logging::QuietLog;
+use crate::publisher::Publisher;
+use crate::status::Stop;
+
+/// How long a rebalance or a stop waits for outputs in flight.
+pub(crate) const DRAIN: Duration = Duration::from_secs(6);
+const ASK: Duration = Duration::from_secs(10);
+const REWIND_KEY: &str = "rewind=";
+
+/// What happened to the assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GroupEvent {
+    /// Partitions are ours now, each to be processed from `resume` and read from an earlier offset where state asks.
+    Assigned(Vec<Resume>),
+    /// Partitions are no longer ours.
+    Revoked(Vec<i32>),
+}
+
+/// Where a partition goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Resume {
+    pub(crate) partition: i32,
+    /// First offset to process for real; 0 where nothing was committed.
+    pub(crate) resume: i64,
+    /// First offset to read.
+    pub(crate) rewind: Option<i64>,
+}
+
+/// The ledger, shared between the driver, the delivery reports and the rebalance callback.
+#[derive(Debug, Default)]
+pub(crate) struct SharedLedger {
+    ledger: Mutex<CommitLedger>,
+    failure: Mutex<Option<String>>,
+}
+
+impl SharedLedger {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, CommitLedger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why a delivery failed for good.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Acknowledge for SharedLedger {
+    fn delivered(&self, ticket: usize) {
+        self.lock().acknowledge(ticket);
+    }
+
+    fn failed(&self, _: usize, message: String) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    }
+}
+
+/// Context of a group member's consumer.
+#[derive(Debug)]
+pub(crate) struct GroupContext {
+    pub(crate) topic: String,
+    pub(crate) ledger: Arc<SharedLedger>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) stop: Stop,
+    /// Whether the state depends on the past: then a position without a rewind offset is rebuilt from the beginning.
+    pub(crate) depends_on_past: bool,
+    pub(crate) events: Mutex<VecDeque<GroupEvent>>,
+    /// Lag by partition as of the last statistics.
+    pub(crate) lag: Mutex<Vec<(i32, i64)>>,
+    pub(crate) log: QuietLog,
+}
+
+impl GroupContext {
+    pub(crate) fn next_event(&self) -> Option<GroupEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn push(&self, event: GroupEvent) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) {
+        let resumes = self.resumes(consumer, partitions);
+        for resume in &resumes {
+            let start = resume.rewind.map_or(resume.resume, |r| r.min(resume.resume));
+            let start = if start > 0 { Offset::Offset(start) } else { Offset::Beginning };
+            if let Err(e) = partitions.set_partition_offset(&self.topic, resume.partition, start) {
+                tracing::error!("{}/{}: {e}", self.topic, resume.partition);
+            }
+        }
+        let done = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions),
+            _ => consumer.assign(partitions),
+        };
+        if let Err(e) = done {
+            tracing::error!("taking partitions of {}: {e}", self.topic);
+        }
+        self.push(GroupEvent::Assigned(resumes));
+    }
+
+    /// Committed offsets with their metadata; asks until there is an answer.
+    fn resumes(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> Vec<Resume> {
+        loop {
+            match consumer.committed_offsets(partitions.clone(), ASK) {
+                Ok(committed) => return committed.elements().iter().map(|e| self.resume_of(e)).collect(),
+                Err(e) if self.stop.is_set() => {
+                    tracing::warn!("stopping without the committed offsets of {}: {e}", self.topic);
+                    return Vec::new();
+                }
+                Err(e) => {
+                    self.log.error(&e, "reading committed offsets, trying again");
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let numbers: Vec<i32> = partitions.elements().iter().map(|e| e.partition()).collect();
+        if !consumer.assignment_lost() {
+            // A stopping driver has waited already.
+            let patience = if self.stop.is_set() { DRAIN / 6 } else { DRAIN };
+            if let Err(e) = self.publisher.flush(patience) {
+                tracing::warn!("giving partitions of {} up with outputs in flight: {e}", self.topic);
+            }
+            if let Err(e) = self.commit(consumer, Some(&numbers), CommitMode::Sync) {
+                tracing::warn!("{e}");
+            }
+        }
+        for partition in &numbers {
+            self.ledger.lock().revoke(*partition);
+        }
+        let done = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+            _ => consumer.unassign(),
+        };
+        if let Err(e) = done {
+            tracing::error!("giving partitions of {} up: {e}", self.topic);
+        }
+        self.push(GroupEvent::Revoked(numbers));
+    }
+
+    fn resume_of(&self, element: &TopicPartitionListElem<'_>) -> Resume {
+        let resume = match element.offset() {
+            Offset::Offset(offset) => offset,
+            _ => 0,
+        };
+        let told = element.metadata().strip_prefix(REWIND_KEY).and_then(|r| r.parse().ok());
+        Resume { partition: element.partition(), resume, rewind: told.or(self.depends_on_past.then_some(0)) }
+    }
+
+    /// Commits what is acknowledged of `only` (`None`: of all partitions). Gives what was committed.
+    ///
+    /// Nobody tells of a commit that failed later, in a rebalance say: the client library shows it only in its statistics,
+    /// where the offset on the broker lags behind ours. A synchronous commit therefore repeats the last one.
+    pub(crate) fn commit(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        only: Option<&[i32]>,
+        mode: CommitMode,
+    ) -> Result<Vec<(i32, i64)>, BrokerError> {
+        let mut list = TopicPartitionList::new();
+        let mut done = Vec::new();
+        let mut ledger = self.ledger.lock();
+        for partition in ledger.partitions() {
+            if only.is_some_and(|only| !only.contains(&partition)) {
+                continue;
+            }
+            if matches!(mode, CommitMode::Sync) {
+                ledger.on_broker(partition, i64::MIN);
+            }
+            let Some(next) = ledger.committable(partition) else { continue };
+            let mut element = list.add_partition(&self.topic, partition);
+            let what = || format!("committing {}/{partition} at {}", self.topic, next.offset);
+            element.set_offset(Offset::Offset(next.offset)).map_err(|e| BrokerError::kafka(what(), e))?;
+            if let Some(rewind) = next.rewind {
+                element.set_metadata(format!("{REWIND_KEY}{rewind}").as_str());
+            }
+            done.push((partition, next.offset));
+        }
+        drop(ledger);
+        if !done.is_empty() {
+            let what = || format!("committing offsets of {}", self.topic);
+            consumer.commit(&list, mode).map_err(|e| BrokerError::kafka(what(), e))?;
+        }
+        Ok(done)
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.log.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let mut ledger = self.ledger.lock();
+        topic.partitions.values().for_each(|p| ledger.on_broker(p.partition, p.committed_offset));
+        drop(ledger);
+        // Only of partitions that we read; a lag is unknown (-1) until the first fetch.
+        let ours = topic.partitions.values().filter(|p| p.fetch_state == "active" && p.consumer_lag >= 0);
+        let lags = ours.map(|p| (p.partition, p.consumer_lag)).collect();
+        *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lags;
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(&error, reason);
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, partitions),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, partitions),
+            other => {
+                let code: RDKafkaErrorCode = other.into();
+                tracing::error!("rebalance of {}: {code}", self.topic);
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The input side of the driver: one poll thread's consumer, decoding, and setting bad input aside.
+//!
+//! ```text
+//! poll ─> decode ─> check ─┬─> Item::Record
+//!           │              └─> Item::Dead        (never fatal, never lost)
+//!           └─ registry away: the input waits
+//! ```
+//!
+//! A batch never spans a change of the assignment: it ends when the rebalance callback has spoken, and what was polled
+//! after that opens the next batch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::Offset;
+use tidegate_schemas::codec::{Decoder, SchemaIds};
+use tidegate_schemas::records::Record;
+use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+
+use crate::dead_letters::DeadLetter;
+use crate::error::BrokerError;
+use crate::group::{GroupContext, GroupEvent};
+use crate::settings::{KafkaSettings, create};
+use crate::stage::{Received, Rejection, Source};
+
+/// One input record.
+#[derive(Debug)]
+pub(crate) enum Item<T> {
+    Record(Received<T>),
+    Dead(DeadLetter),
+}
+
+impl<T> Item<T> {
+    pub(crate) fn source(&self) -> &Source {
+        match self {
+            Self::Record(received) => &received.source,
+            Self::Dead(letter) => &letter.source,
+        }
+    }
+}
+
+/// Checks a decoded record against its key and Kafka timestamp.
+pub(crate) type Check<'a, T> = &'a dyn Fn(&T, Option<&[u8]>, Option<i64>) -> Result<(), Rejection>;
+
+/// The consumer of one group member.
+pub(crate) struct Intake<T> {
+    consumer: BaseConsumer<GroupContext>,
+    topic: Arc<str>,
+    decoder: Decoder,
+    /// Polled after a change of the assignment: opens the next batch.
+    held: Option<Item<T>>,
+}
+
+impl<T: Record> Intake<T> {
+    pub(crate) fn join(
+        settings: &KafkaSettings,
+        group: &str,
+        context: GroupContext,
+        ids: Arc<dyn SchemaIds>,
+    ) -> Result<Self, BrokerError> {
+        let topic: Arc<str> = context.topic.as_str().into();
+        let consumer: BaseConsumer<GroupContext> = create(&settings.consumer(Some(group)), context)?;
+        consumer.subscribe(&[&topic]).map_err(|e| BrokerError::kafka(format!("subscribing to {topic}"), e))?;
+        Ok(Self { consumer, topic, decoder: Decoder::new(ids), held: None })
+    }
+
+    pub(crate) fn context(&self) -> &Arc<GroupContext> {
+        self.consumer.context()
+    }
+
+    pub(crate) fn next_event(&self) -> Option<GroupEvent> {
+        self.context().next_event()
+    }
+
+    /// Fills `batch` with up to `max` records; waits up to `wait` for the first.
+    pub(crate) fn poll(
+        &mut self,
+        batch: &mut Vec<Item<T>>,
+        max: usize,
+        wait: Duration,
+        check: Check<'_, T>,
+    ) -> Result<(), BrokerError> {
+        batch.clear();
+        batch.extend(self.held.take());
+        let mut wait = if batch.is_empty() { wait } else { Duration::ZERO };
+        while batch.len() < max {
+            let polled = match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => match decode(&mut self.decoder, &self.topic, &message, check) {
+                    // Nothing after it may be taken either, or a commit would pass over it.
+                    None => break,
+                    decoded => decoded,
+                },
+                Some(Err(e)) => {
+                    fatal(&self.topic, e)?;
+                    break;
+                }
+            };
+            if self.context().has_events() {
+                self.held = polled;
+                break;
+            }
+            batch.extend(polled);
+            wait = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    /// Keeps the membership alive while nothing may be taken: input is paused, events are served.
+    pub(crate) fn idle(&self) {
+        idle(&self.consumer);
+    }
+
+    /// Takes input again after [`Intake::idle`].
+    pub(crate) fn resume(&self) {
+        resume(&self.consumer);
+    }
+
+    pub(crate) fn commit(&self, mode: CommitMode) -> Result<Vec<(i32, i64)>, BrokerError> {
+        self.context().commit(&self.consumer, None, mode)
+    }
+}
+
+/// Errors of a poll: those that pass by themselves are logged by the context and waited out.
+fn fatal(topic: &str, error: KafkaError) -> Result<(), BrokerError> {
+    let unknown = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownTopicOrPartition);
+    let error = BrokerError::kafka(format!("reading {topic}"), error);
+    if unknown {
+        return Err(BrokerError::MissingTopic(topic.into()));
+    }
+    match error {
+        BrokerError::Refused { .. } | BrokerError::Settings(_) => Err(error),
+        error => {
+            tracing::debug!("{error}");
+            Ok(())
+        }
+    }
+}
+
+fn idle(consumer: &BaseConsumer<GroupContext>) {
+    let paused = consumer.assignment().and_then(|assigned| consumer.pause(&assigned));
+    if let Err(e) = paused {
+        tracing::debug!("pausing the input: {e}");
+    }
+    match consumer.poll(Duration::from_millis(50)) {
+        None => {}
+        Some(Err(e)) => tracing::debug!("while the input is paused: {e}"),
+        // A partition that became ours in this very poll was not paused yet: its record is read again.
+        Some(Ok(message)) => {
+            let offset = Offset::Offset(message.offset());
+            if let Err(e) = consumer.seek(message.topic(), message.partition(), offset, Duration::from_secs(5)) {
+                tracing::error!("{}/{}: {e}", message.topic(), message.partition());
+            }
+        }
+    }
+}
+
+fn resume(consumer: &BaseConsumer<GroupContext>) {
+    if let Err(e) = consumer.assignment().and_then(|assigned| consumer.resume(&assigned)) {
+        tracing::warn!("taking input again: {e}");
+    }
+}
+
+/// Decodes one record; `None` where we were told to stop while the registry was away.
+fn decode<T: Record>(
+    decoder: &mut Decoder,
+    topic: &Arc<str>,
+    message: &BorrowedMessage<'_>,
+    check: Check<'_, T>,
+) -> Option<Item<T>> {
+    let source = Source { topic: Arc::clone(topic), partition: message.partition(), offset: message.offset() };
+    let value = message.payload().unwrap_or_default();
+    let decoded = match decoder.decode::<T>(value) {
+        // Whoever gives ids waits for them; only a stop ends that wait, and then nothing is taken any more.
+        Err(e) if e.is_retryable() => return None,
+        other => other,
+    };
+    let kafka_timestamp = message.timestamp().to_millis();
+    let checked = decoded.map_err(|e| Rejection { class: e.class(), message: e.to_string() }).and_then(|record| {
+        check(&record, message.key(), kafka_timestamp)?;
+        Ok(record)
+    });
+    Some(match checked {
+        Ok(record) => Item::Record(Received { record, source, kafka_timestamp, trace: trace_of(message) }),
+        Err(rejection) => Item::Dead(DeadLetter::of(message, source, rejection)),
+    })
+}
+
+fn trace_of(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
+    let headers = message.headers()?;
+    let find = |name: &str| headers.iter().find(|h| h.key == name).and_then(|h| h.value);
+    TraceContext::parse(find(TRACEPARENT)?, find(TRACESTATE))
+}

@@ -1,0 +1,79 @@
+//! What a stage or a sink runs with, and how it joins its consumer group: the same for both.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidegate_schemas::Topic;
+use tidegate_schemas::codec::SchemaIds;
+use tidegate_schemas::records::Record;
+
+use crate::dead_letters::DeadLetterBox;
+use crate::error::BrokerError;
+use crate::group::{GroupContext, SharedLedger};
+use crate::intake::Intake;
+use crate::logging::QuietLog;
+use crate::publisher::Publisher;
+use crate::settings::{ASK, KafkaSettings};
+use crate::status::{Metrics, Stop, WorkStatus};
+
+/// What a stage or a sink runs with.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// How to reach Kafka.
+    pub settings: &'a KafkaSettings,
+    /// Where schema ids come from.
+    pub ids: Arc<dyn SchemaIds>,
+    /// Records in one batch at most, from 1.
+    pub max_batch: usize,
+    /// Its metrics.
+    pub metrics: &'a Metrics,
+    /// Its counters.
+    pub status: &'a WorkStatus,
+    /// The word to finish.
+    pub stop: &'a Stop,
+}
+
+/// A member of a consumer group with all that it needs to commit and to set records aside.
+pub(crate) struct Member<T> {
+    pub(crate) intake: Intake<T>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) ledger: Arc<SharedLedger>,
+    pub(crate) dead_letters: DeadLetterBox,
+}
+
+impl<T> fmt::Debug for Member<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").field("publisher", &self.publisher).finish_non_exhaustive()
+    }
+}
+
+impl Job<'_> {
+    /// Joins the group of `name` as a reader of `topic`.
+    ///
+    /// # Errors
+    /// An unreachable broker, a missing topic, settings that the client library refuses.
+    pub(crate) fn join<T: Record>(
+        &self,
+        name: &'static str,
+        topic: Topic,
+        depends_on_past: bool,
+    ) -> Result<Member<T>, BrokerError> {
+        let topic = self.settings.topic(topic);
+        self.settings.partition_count(&topic, ASK)?;
+        let dead_letters = DeadLetterBox::new(self.settings, name)?;
+        let ledger = Arc::new(SharedLedger::default());
+        let publisher = Arc::new(Publisher::new(self.settings, Arc::<SharedLedger>::clone(&ledger))?);
+        let context = GroupContext {
+            topic,
+            ledger: Arc::clone(&ledger),
+            publisher: Arc::clone(&publisher),
+            stop: self.stop.clone(),
+            depends_on_past,
+            events: Default::default(),
+            lag: Default::default(),
+            log: QuietLog::default(),
+        };
+        let intake = Intake::join(self.settings, &self.settings.group(name), context, Arc::clone(&self.ids))?;
+        Ok(Member { intake, publisher, ledger, dead_letters })
+    }
+}

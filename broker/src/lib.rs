@@ -1,0 +1,40 @@
+//! Everything that touches Kafka: client settings, the stage driver, producing, commits, dead letters, provisioning, the
+//! embedded broker and the client of an outside schema registry.
+//!
+//! ```text
+//!  topic ─> intake (poll thread, decode) ─> driver ─> Stage (pure) ─> driver ─> publisher ─> topic
+//!               │ bad input                   ▲                          │ delivery reports
+//!               └─> dead_letters              └── ledger (lowest contiguous acknowledged offset) ─> commits
+//! ```
+//!
+//! Stages and sinks know none of this: they are given decoded records and return values.
+
+mod acknowledge;
+mod dead_letters;
+mod driver;
+pub mod embedded;
+pub mod error;
+mod group;
+mod intake;
+mod job;
+mod ledger;
+mod logging;
+pub mod provisioning;
+mod publisher;
+pub mod registry;
+mod settings;
+mod sink_driver;
+mod stage;
+mod status;
+mod tail;
+
+pub use acknowledge::{Acknowledge, Deliveries, NO_TICKET};
+pub use driver::run_stage;
+pub use error::BrokerError;
+pub use job::Job;
+pub use publisher::{Outgoing, Publisher};
+pub use settings::{Compression, KafkaSettings};
+pub use sink_driver::{DeliveryError, Sink, run_sink};
+pub use stage::{DropReason, Keyed, Received, Rejection, Source, Stage, Verdict};
+pub use status::{Metrics, Stop, WorkStatus};
+pub use tail::{From, RawRecord, Tail};

@@ -1,0 +1,182 @@
+//! Producing: blocks while the client's queue is full, reports deliveries to an [`Acknowledge`].
+//!
+//! ```text
+//! send(record, ticket) ─> client's queue ─> broker
+//!                                             │ delivery report, on the client's thread
+//!                          Acknowledge <──────┘
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
+
+use crate::acknowledge::{Acknowledge, WireBytes};
+use crate::error::BrokerError;
+use crate::logging::QuietLog;
+use crate::settings::{KafkaSettings, create};
+
+/// A record to send.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outgoing<'a> {
+    /// Destination.
+    pub topic: &'a str,
+    /// Partition; `None`: by the key, as Java clients do.
+    pub partition: Option<i32>,
+    /// Key.
+    pub key: Option<&'a [u8]>,
+    /// Value; `None`: a tombstone.
+    pub payload: Option<&'a [u8]>,
+    /// Kafka timestamp in ms since the epoch; `None`: now.
+    pub timestamp: Option<i64>,
+    /// Headers in order.
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
+}
+
+/// A producer.
+pub struct Publisher {
+    inner: ThreadedProducer<Context>,
+    wire: Arc<WireBytes>,
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher").field("in_flight", &self.in_flight()).finish()
+    }
+}
+
+impl Publisher {
+    /// A producer that reports to `acknowledge`. It does not wait for a broker.
+    ///
+    /// # Errors
+    /// [`BrokerError::Settings`] where the client library refuses the settings.
+    pub fn new(settings: &KafkaSettings, acknowledge: Arc<dyn Acknowledge>) -> Result<Self, BrokerError> {
+        Self::with_statistics(settings, acknowledge, None)
+    }
+
+    /// As [`Publisher::new`], counting the bytes it sends every `interval`.
+    ///
+    /// # Errors
+    /// As [`Publisher::new`].
+    pub fn with_statistics(
+        settings: &KafkaSettings,
+        acknowledge: Arc<dyn Acknowledge>,
+        interval: Option<Duration>,
+    ) -> Result<Self, BrokerError> {
+        let wire = Arc::new(WireBytes::default());
+        let mut config = settings.producer();
+        if let Some(interval) = interval {
+            config.set("statistics.interval.ms", interval.as_millis().to_string());
+        }
+        let context = Context { acknowledge, wire: Arc::clone(&wire), log: QuietLog::default() };
+        Ok(Self { inner: create(&config, context)?, wire })
+    }
+
+    /// Sends one record that nobody waits for; see [`Publisher::send_with`].
+    ///
+    /// # Errors
+    /// As [`Publisher::send_with`].
+    pub fn send(&self, record: &Outgoing<'_>) -> Result<(), BrokerError> {
+        self.send_with(record, crate::acknowledge::NO_TICKET, || std::thread::sleep(Duration::from_millis(1)))
+    }
+
+    /// Sends one record; `wait` is called again and again while the queue is full.
+    ///
+    /// # Errors
+    /// [`BrokerError::TooLarge`]; otherwise what the client library says, which no waiting mends.
+    pub fn send_with(&self, record: &Outgoing<'_>, ticket: usize, mut wait: impl FnMut()) -> Result<(), BrokerError> {
+        let mut next = self.record(record, ticket);
+        loop {
+            match self.inner.send(next) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    next = back;
+                    wait();
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                    let bytes = record.payload.map_or(0, <[u8]>::len);
+                    return Err(BrokerError::TooLarge { topic: record.topic.into(), bytes });
+                }
+                Err((error, _)) => return Err(BrokerError::kafka(format!("producing to {}", record.topic), error)),
+            }
+        }
+    }
+
+    fn record<'a>(&self, record: &Outgoing<'a>, ticket: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+        let mut next = BaseRecord::with_opaque_to(record.topic, ticket);
+        next.partition = record.partition;
+        next.key = record.key;
+        next.payload = record.payload;
+        next.timestamp = record.timestamp;
+        if !record.headers.is_empty() {
+            let empty = OwnedHeaders::new_with_capacity(record.headers.len());
+            let headers =
+                record.headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: *value }));
+            next.headers = Some(headers);
+        }
+        next
+    }
+
+    /// Records sent and not yet acknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        i64::from(self.inner.in_flight_count())
+    }
+
+    /// Bytes sent to brokers so far, protocol included; 0 without statistics.
+    #[must_use]
+    pub fn wire_bytes(&self) -> i64 {
+        self.wire.get()
+    }
+
+    /// Waits until every record sent is acknowledged.
+    ///
+    /// # Errors
+    /// [`BrokerError::NotAcknowledged`] after `timeout`.
+    pub fn flush(&self, timeout: Duration) -> Result<(), BrokerError> {
+        let started = Instant::now();
+        match self.inner.flush(timeout) {
+            Ok(()) => Ok(()),
+            Err(_) if self.in_flight() > 0 => {
+                Err(BrokerError::NotAcknowledged { pending: self.in_flight(), seconds: started.elapsed().as_secs() })
+            }
+            Err(e) => Err(BrokerError::kafka("flushing", e)),
+        }
+    }
+}
+
+struct Context {
+    acknowledge: Arc<dyn Acknowledge>,
+    wire: Arc<WireBytes>,
+    log: QuietLog,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.log.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.wire.set(statistics.tx_bytes);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(&error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
+        match result {
+            Ok(_) => self.acknowledge.delivered(ticket),
+            Err((error, message)) => self.acknowledge.failed(ticket, format!("{}: {error}", message.topic())),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The driver of sinks: topics out to the world. A sink that cannot deliver is tried again until it can.
+//!
+//! ```text
+//! batch ─> sink.deliver ─ ok ─> commit
+//!               │ error: input paused, membership kept, tried again with backoff
+//! ```
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::CommitMode;
+use tidegate_schemas::Topic;
+use tidegate_schemas::records::Record;
+
+use crate::driver::{COMMIT_EVERY, report_lag};
+use crate::error::BrokerError;
+use crate::group::GroupEvent;
+use crate::intake::{Intake, Item};
+use crate::job::{Job, Member};
+use crate::stage::{Received, Rejection};
+use crate::status::Stop;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A delivery that did not succeed; it will be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DeliveryError(pub String);
+
+/// Takes decoded records out.
+pub trait Sink: Send {
+    /// Records it takes.
+    type Input: Record + Clone;
+    /// Its name: consumer group and metrics.
+    fn name(&self) -> &'static str;
+    /// Topic it reads.
+    fn input(&self) -> Topic;
+    /// Delivers a batch. It may be called again with records that were delivered before.
+    ///
+    /// # Errors
+    /// Why the batch, or a part of it, is not delivered.
+    fn deliver(&mut self, batch: &[Received<Self::Input>]) -> Result<(), DeliveryError>;
+}
+
+/// Runs a sink until `stop` is set or something fails that waiting does not mend.
+///
+/// # Errors
+/// An unreachable broker or a missing topic at the start; a refusal by the broker later.
+pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> {
+    let mut member: Member<S::Input> = job.join(sink.name(), sink.input(), false)?;
+    let mut batch = Vec::new();
+    let mut last_commit = Instant::now();
+    let accept = |_: &S::Input, _: Option<&[u8]>, _: Option<i64>| Ok::<(), Rejection>(());
+    while !job.stop.is_set() {
+        member.intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &accept)?;
+        serve_events(&member, &mut batch, job);
+        let records: Vec<Received<S::Input>> = batch.iter().filter_map(record_of).cloned().collect();
+        if !records.is_empty() && !deliver(&mut sink, &records, &member.intake, job.stop) {
+            break;
+        }
+        settle(&member, &batch, job)?;
+        if last_commit.elapsed() >= COMMIT_EVERY {
+            commit(&member.intake, CommitMode::Async, job);
+            last_commit = Instant::now();
+        }
+    }
+    commit(&member.intake, CommitMode::Sync, job);
+    Ok(())
+}
+
+/// Enters a delivered batch in the ledger; what did not decode is set aside.
+fn settle<T: Record>(member: &Member<T>, batch: &[Item<T>], job: &Job<'_>) -> Result<(), BrokerError> {
+    let (metrics, status) = (job.metrics, job.status);
+    for item in batch {
+        let source = item.source();
+        let outputs = u32::from(matches!(item, Item::Dead(_)));
+        let ticket = member.ledger.lock().take(source.partition, source.offset, outputs);
+        match item {
+            Item::Record(_) => {
+                metrics.records.inc();
+                metrics.outputs.inc();
+                status.records.fetch_add(1, Ordering::Relaxed);
+                status.outputs.fetch_add(1, Ordering::Relaxed);
+            }
+            Item::Dead(letter) => {
+                metrics.dead_letters.with_label_values(&[letter.rejection.class]).inc();
+                status.dead_letters.fetch_add(1, Ordering::Relaxed);
+                member.dead_letters.send(letter, &member.publisher, ticket, || member.intake.idle())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn record_of<T>(item: &Item<T>) -> Option<&Received<T>> {
+    match item {
+        Item::Record(received) => Some(received),
+        Item::Dead(_) => None,
+    }
+}
+
+/// Takes changes of the assignment in. All of `batch` was polled before them.
+fn serve_events<T: Record>(member: &Member<T>, batch: &mut Vec<Item<T>>, job: &Job<'_>) {
+    while let Some(event) = member.intake.next_event() {
+        let change = match event {
+            GroupEvent::Assigned(resumes) => {
+                for r in &resumes {
+                    member.ledger.lock().assign(r.partition, r.rewind);
+                }
+                resumes.len() as i64
+            }
+            GroupEvent::Revoked(partitions) => {
+                batch.retain(|item| !partitions.contains(&item.source().partition));
+                -(partitions.len() as i64)
+            }
+        };
+        job.metrics.assigned.add(change);
+        job.status.assigned.fetch_add(change, Ordering::Relaxed);
+    }
+}
+
+/// Delivers a batch, trying again until it succeeds; `false` where we were told to stop before.
+fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intake<S::Input>, stop: &Stop) -> bool {
+    let mut pause = FIRST_PAUSE;
+    let mut away: Option<Instant> = None;
+    loop {
+        match sink.deliver(records) {
+            Ok(()) => {
+                if let Some(since) = away {
+                    intake.resume();
+                    tracing::info!("{}: delivering again after {:.1} s", sink.name(), since.elapsed().as_secs_f64());
+                }
+                return true;
+            }
+            Err(e) => {
+                if away.is_none() {
+                    tracing::warn!("{}: {e}; trying again until it is taken", sink.name());
+                    away = Some(Instant::now());
+                }
+            }
+        }
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            if stop.is_set() {
+                return false;
+            }
+            intake.idle();
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn commit<T: Record>(intake: &Intake<T>, mode: CommitMode, job: &Job<'_>) {
+    match intake.commit(mode) {
+        Ok(done) => {
+            for (partition, offset) in done {
+                job.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
+            }
+        }
+        Err(e) => tracing::warn!("{e}"),
+    }
+    report_lag(intake.context(), job.metrics, job.status);
+}

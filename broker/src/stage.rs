@@ -1,0 +1,164 @@
+//! What a stage is: synchronous, without I/O. It is given batches of decoded records and returns outputs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tidegate_schemas::Topic;
+use tidegate_schemas::records::{Cause, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::trace::TraceContext;
+
+/// Position of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+impl Source {
+    /// The position as the `cause` of an output.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        Cause { topic: self.topic.to_string(), partition: self.partition, offset: self.offset }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A decoded record with where it stood.
+#[derive(Debug, Clone)]
+pub struct Received<T> {
+    /// The record.
+    pub record: T,
+    /// Its position.
+    pub source: Source,
+    /// Kafka timestamp in ms since the epoch.
+    pub kafka_timestamp: Option<i64>,
+    /// Its place in a trace.
+    pub trace: Option<TraceContext>,
+}
+
+/// Why a record is set aside: it becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Stable name, the `error.class` header.
+    pub class: &'static str,
+    /// For people, the `error.message` header.
+    pub message: String,
+}
+
+/// Why a valid record leads to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// At or below the node's last sequence.
+    Repeated,
+}
+
+impl DropReason {
+    /// Label in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+/// What a stage made of one input; an input may have several or none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict<O> {
+    /// A record to publish.
+    Output(O),
+    /// Counted and dropped.
+    Drop(DropReason),
+}
+
+/// A record that knows its key and what decides its partition.
+pub trait Keyed: Record {
+    /// The record's key.
+    fn key(&self) -> &str;
+    /// What decides its partition.
+    fn partition_key(&self) -> &str;
+}
+
+impl Keyed for LoadReport {
+    fn key(&self) -> &str {
+        &self.node_id
+    }
+    fn partition_key(&self) -> &str {
+        &self.node_id
+    }
+}
+
+/// Records that meet by pool.
+macro_rules! keyed_by_pool {
+    ($($type:ty),*) => {$(
+        impl Keyed for $type {
+            fn key(&self) -> &str {
+                &self.node_id
+            }
+            fn partition_key(&self) -> &str {
+                if self.pool.is_empty() { &self.node_id } else { &self.pool }
+            }
+        }
+    )*};
+}
+keyed_by_pool!(Forecast, QuotaCommand);
+
+/// A stage of the pipeline.
+///
+/// The driver decodes, sets bad input aside, publishes, commits and restores. What a stage returns must be a function of
+/// the records it was given per partition, in their order: never of the batch sizes, the clock or the host.
+pub trait Stage: Send {
+    /// Records it reads.
+    type Input: Record;
+    /// Records it publishes.
+    type Output: Keyed;
+
+    /// Its name: consumer group, metrics, spans.
+    fn name(&self) -> &'static str;
+    /// Topic it reads.
+    fn input(&self) -> Topic;
+    /// Topic it publishes to.
+    fn output(&self) -> Topic;
+
+    /// Checks a record against what carried it; a rejected one never reaches [`Stage::process`].
+    ///
+    /// # Errors
+    /// Why it is set aside.
+    fn check(&self, record: &Self::Input, key: Option<&[u8]>, kafka_timestamp: Option<i64>) -> Result<(), Rejection>;
+
+    /// Processes a batch; each verdict names the index of its input, in ascending order.
+    fn process(&mut self, batch: &[Received<Self::Input>]) -> Vec<(usize, Verdict<Self::Output>)>;
+
+    /// Whether the last output of each node, read from the output topic, is this stage's saved state.
+    fn restores_from_output(&self) -> bool {
+        false
+    }
+
+    /// Takes one saved output of a partition, before the first [`Stage::process`] of that partition.
+    fn restore(&mut self, partition: i32, output: Self::Output) {
+        let _ = (partition, output);
+    }
+
+    /// Whether the state depends on earlier records: then the driver rewinds and rebuilds it before it publishes.
+    fn depends_on_past(&self) -> bool {
+        false
+    }
+
+    /// Oldest offset of the partition that the state still depends on; `None`: the state does not depend on the past.
+    fn rewind_to(&mut self, partition: i32) -> Option<i64> {
+        let _ = partition;
+        None
+    }
+
+    /// The partition now belongs to somebody else: its state is of no use any more.
+    fn revoked(&mut self, partition: i32);
+}

@@ -1,0 +1,137 @@
+//! What a running stage or sink tells of itself: counters for `/metrics` and for the demo's page, and the word to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Tells threads to finish.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks everybody who holds a clone to finish.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The flag itself, for loops that know nothing else of us.
+    #[must_use]
+    pub fn flag(&self) -> &AtomicBool {
+        &self.0
+    }
+
+    /// Whether to finish.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Counters of one stage or sink, readable while it runs.
+#[derive(Debug, Default)]
+pub struct WorkStatus {
+    pub(crate) records: AtomicU64,
+    pub(crate) outputs: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) dead_letters: AtomicU64,
+    pub(crate) restored: AtomicU64,
+    pub(crate) lag: AtomicI64,
+    pub(crate) assigned: AtomicI64,
+    pub(crate) rebuilding: AtomicBool,
+}
+
+impl WorkStatus {
+    /// Records processed, those read only to rebuild state excluded.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.records.load(Ordering::Relaxed)
+    }
+    /// Outputs published.
+    #[must_use]
+    pub fn outputs(&self) -> u64 {
+        self.outputs.load(Ordering::Relaxed)
+    }
+    /// Records dropped as repeated.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+    /// Records set aside.
+    #[must_use]
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed)
+    }
+    /// Records read to rebuild state.
+    #[must_use]
+    pub fn restored(&self) -> u64 {
+        self.restored.load(Ordering::Relaxed)
+    }
+    /// Records that wait on the input topic, over all partitions held, as of the last second.
+    #[must_use]
+    pub fn lag(&self) -> i64 {
+        self.lag.load(Ordering::Relaxed)
+    }
+    /// Whether it holds partitions and the state of all of them is rebuilt.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.assigned() > 0 && !self.rebuilding.load(Ordering::Relaxed)
+    }
+    /// Partitions held.
+    #[must_use]
+    pub fn assigned(&self) -> i64 {
+        self.assigned.load(Ordering::Relaxed)
+    }
+}
+
+/// Metrics of one stage or sink, on a registry.
+#[derive(Debug)]
+pub struct Metrics {
+    pub(crate) records: prometheus::IntCounter,
+    pub(crate) outputs: prometheus::IntCounter,
+    pub(crate) restored: prometheus::IntCounter,
+    pub(crate) dropped: IntCounterVec,
+    pub(crate) dead_letters: IntCounterVec,
+    pub(crate) lag: IntGaugeVec,
+    pub(crate) committed: IntGaugeVec,
+    pub(crate) assigned: IntGauge,
+    pub(crate) batch_seconds: Histogram,
+}
+
+impl Metrics {
+    /// Registers the metrics of `work` (a stage's or sink's name).
+    ///
+    /// # Errors
+    /// Where the registry already has them.
+    pub fn new(registry: &Registry, work: &str) -> Result<Self, prometheus::Error> {
+        let opts = |name: &str, help: &str| Opts::new(name, help).const_label("work", work);
+        let counters = |name: &str, help: &str, label: &str| IntCounterVec::new(opts(name, help), &[label]);
+        let counter = |name: &str, help: &str| prometheus::IntCounter::with_opts(opts(name, help));
+        let gauges = |name: &str, help: &str| IntGaugeVec::new(opts(name, help), &["partition"]);
+        let buckets = prometheus::exponential_buckets(0.0001, 4.0, 8)?;
+        let seconds = HistogramOpts::new("tidegate_batch_seconds", "Time to process one batch, producing included.")
+            .const_label("work", work)
+            .buckets(buckets);
+        let metrics = Self {
+            records: counter("tidegate_records_total", "Records processed.")?,
+            outputs: counter("tidegate_outputs_total", "Records published or delivered.")?,
+            restored: counter("tidegate_restored_records_total", "Records read only to rebuild state.")?,
+            dropped: counters("tidegate_dropped_records_total", "Valid records that led to nothing.", "reason")?,
+            dead_letters: counters("tidegate_dead_letters_total", "Records set aside.", "class")?,
+            lag: gauges("tidegate_lag_records", "Records that wait on the input partition.")?,
+            committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
+            assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
+            batch_seconds: Histogram::with_opts(seconds)?,
+        };
+        registry.register(Box::new(metrics.records.clone()))?;
+        registry.register(Box::new(metrics.outputs.clone()))?;
+        registry.register(Box::new(metrics.restored.clone()))?;
+        registry.register(Box::new(metrics.dropped.clone()))?;
+        registry.register(Box::new(metrics.dead_letters.clone()))?;
+        registry.register(Box::new(metrics.lag.clone()))?;
+        registry.register(Box::new(metrics.committed.clone()))?;
+        registry.register(Box::new(metrics.assigned.clone()))?;
+        registry.register(Box::new(metrics.batch_seconds.clone()))?;
+        Ok(metrics)
+    }
+}

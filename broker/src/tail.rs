@@ -1,0 +1,176 @@
+//! Readers that keep their own position and commit nothing: watching, recording, saved state, an edge's own quotas.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::error::BrokerError;
+use crate::logging::QuietContext;
+use crate::settings::{ASK, KafkaSettings, create};
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// At the oldest record.
+    Beginning,
+    /// After the newest.
+    End,
+}
+
+/// A record as it stands on a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Kafka timestamp in ms since the epoch.
+    pub timestamp: Option<i64>,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; `None`: a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers in order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A reader of one topic.
+pub struct Tail {
+    consumer: BaseConsumer<QuietContext>,
+    topic: String,
+    /// Partitions that have not been read to their end yet.
+    behind: BTreeSet<i32>,
+}
+
+impl std::fmt::Debug for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tail").field("topic", &self.topic).field("behind", &self.behind).finish_non_exhaustive()
+    }
+}
+
+impl Tail {
+    /// Reads all partitions of a topic.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unreachable`], [`BrokerError::MissingTopic`].
+    pub fn topic(settings: &KafkaSettings, topic: &str, from: From) -> Result<Self, BrokerError> {
+        let count = settings.partition_count(topic, ASK)?;
+        Self::partitions(settings, topic, &(0..count).collect::<Vec<_>>(), from)
+    }
+
+    /// Reads some partitions of a topic. Both ends are looked up now: what is produced from now on is read however late
+    /// the first fetch is, and an empty partition is at its end already.
+    ///
+    /// # Errors
+    /// As [`Tail::topic`].
+    pub fn partitions(
+        settings: &KafkaSettings,
+        topic: &str,
+        partitions: &[i32],
+        from: From,
+    ) -> Result<Self, BrokerError> {
+        let mut config = settings.consumer(None);
+        config.set("enable.partition.eof", "true");
+        let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
+        let mut list = TopicPartitionList::new();
+        let mut behind = BTreeSet::new();
+        for partition in partitions.iter().copied() {
+            let (low, high) = watermarks(&consumer, settings, topic, partition)?;
+            let start = if from == From::Beginning { low } else { high };
+            if start < high {
+                behind.insert(partition);
+            }
+            let what = || format!("reading {topic}/{partition}");
+            let offset = Offset::Offset(start);
+            list.add_partition_offset(topic, partition, offset).map_err(|e| BrokerError::kafka(what(), e))?;
+        }
+        consumer.assign(&list).map_err(|e| BrokerError::kafka(format!("reading {topic}"), e))?;
+        Ok(Self { consumer, topic: topic.into(), behind })
+    }
+
+    /// The next record, or `None` where there is none within `wait`.
+    ///
+    /// # Errors
+    /// What waiting does not mend; outages are waited out.
+    pub fn next(&mut self, wait: Duration) -> Result<Option<RawRecord>, BrokerError> {
+        match self.consumer.poll(wait) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(raw(&message))),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.behind.remove(&partition);
+                Ok(None)
+            }
+            Some(Err(e)) => match BrokerError::kafka(format!("reading {}", self.topic), e) {
+                e if e.is_retryable() => {
+                    tracing::debug!("{e}");
+                    Ok(None)
+                }
+                e => Err(e),
+            },
+        }
+    }
+
+    /// Whether every partition was read to its end once.
+    #[must_use]
+    pub fn caught_up(&self) -> bool {
+        self.behind.is_empty()
+    }
+
+    /// The next record, or `None` once every partition was read to its end.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unreachable`] where nothing comes within `patience`; otherwise as [`Tail::next`].
+    pub fn next_before_end(&mut self, patience: Duration) -> Result<Option<RawRecord>, BrokerError> {
+        let started = Instant::now();
+        while !self.caught_up() {
+            if let Some(record) = self.next(Duration::from_millis(100))? {
+                return Ok(Some(record));
+            }
+            if started.elapsed() > patience {
+                let message = format!("{} gave nothing for {} s", self.topic, patience.as_secs());
+                return Err(BrokerError::Unreachable { brokers: self.topic.clone(), message });
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Both ends of a partition. A partition that was created a moment ago may not be served yet: it is asked again.
+fn watermarks(
+    consumer: &BaseConsumer<QuietContext>,
+    settings: &KafkaSettings,
+    topic: &str,
+    partition: i32,
+) -> Result<(i64, i64), BrokerError> {
+    let until = Instant::now() + ASK;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ASK) {
+            Ok(ends) => return Ok(ends),
+            Err(e) if Instant::now() > until => return Err(settings.unreachable(&e)),
+            Err(e) => match BrokerError::kafka(format!("asking for the ends of {topic}/{partition}"), e) {
+                e if e.is_retryable() => std::thread::sleep(Duration::from_millis(100)),
+                e => return Err(e),
+            },
+        }
+    }
+}
+
+fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
+    RawRecord {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: message.headers().map_or_else(Vec::new, |headers| {
+            headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
+        }),
+    }
+}
