@@ -1,0 +1,14 @@
+//! Thin adapters between topics and the pure cores: records in, values to the core, records out.
+//!
+//! ```text
+//! load ─> ForecastStage (tidegate-forecast) ─> forecasts ─> QuotaStage (tidegate-quota) ─> quotas
+//! ```
+//!
+//! No Kafka, no clock: the driver in `tidegate-broker` carries the stages, and so does a test over a recorded file.
+
+mod forecast;
+mod nodes;
+mod quota;
+
+pub use forecast::ForecastStage;
+pub use quota::QuotaStage;
