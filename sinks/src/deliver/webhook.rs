@@ -1,0 +1,68 @@
+//! A webhook: `POST {"commands":[…]}` as JSON, batched. Any answer but 2xx is tried again by the driver, with backoff.
+
+use std::time::Duration;
+
+use tidegate_broker::DeliveryError;
+use tidegate_schemas::records::QuotaCommand;
+
+use super::Target;
+use crate::error::SinkError;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Commands in one request at most.
+const PER_REQUEST: usize = 500;
+
+/// The webhook.
+#[derive(Debug)]
+pub struct Webhook {
+    url: String,
+    agent: ureq::Agent,
+    /// Requests of the current batch that were taken already.
+    taken: usize,
+}
+
+#[derive(serde::Serialize)]
+struct Body<'a> {
+    commands: &'a [&'a QuotaCommand],
+}
+
+impl Webhook {
+    /// A webhook at `url`.
+    ///
+    /// # Errors
+    /// [`SinkError::Target`] where the URL is not one of http or https.
+    pub fn new(url: &str) -> Result<Self, SinkError> {
+        let parsed = url.parse::<ureq::http::Uri>().ok();
+        let scheme = parsed.as_ref().and_then(|u| u.scheme_str());
+        if !matches!(scheme, Some("http" | "https")) || parsed.as_ref().is_none_or(|u| u.host().is_none()) {
+            return Err(SinkError::Target(format!("the webhook {url:?} is not an http:// or https:// address")));
+        }
+        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build();
+        Ok(Self { url: url.to_owned(), agent: agent.into(), taken: 0 })
+    }
+}
+
+impl Target for Webhook {
+    fn deliver(&mut self, commands: &[&QuotaCommand]) -> Result<(), DeliveryError> {
+        for part in commands.chunks(PER_REQUEST).skip(self.taken) {
+            let body = serde_json::to_vec(&Body { commands: part }).map_err(|e| DeliveryError(e.to_string()))?;
+            let sent = self.agent.post(&self.url).content_type("application/json").send(&body[..]);
+            sent.map_err(|e| DeliveryError(format!("the webhook {} did not take the commands: {e}", self.url)))?;
+            self.taken += 1;
+        }
+        self.taken = 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_refused_at_once() {
+        assert!(Webhook::new("http://127.0.0.1:1/quotas").is_ok());
+        let said = Webhook::new("localhost:9000").unwrap_err().to_string();
+        assert_eq!(said, "the webhook \"localhost:9000\" is not an http:// or https:// address");
+    }
+}

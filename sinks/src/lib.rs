@@ -1,0 +1,11 @@
+//! What takes records from topics out to people and machines: quota delivery, the live page, recordings, a decoded view.
+
+pub mod deliver;
+pub mod error;
+pub mod page;
+pub mod record;
+pub mod registry;
+pub mod scorecard;
+pub mod view;
+
+pub use error::SinkError;

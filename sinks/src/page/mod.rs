@@ -1,0 +1,32 @@
+//! The live page: the fleet at a glance, one node's chart, the latest decisions, in a browser.
+//!
+//! ```text
+//! load topic      ──> Page::report   ─┐
+//! forecasts topic ──> Page::forecast ─┤   PageState (pure)     tick, once a second:
+//! quotas topic    ──> Page::command  ─┼─> history, raises,  ──> views, serialised once ──> every open /events
+//! the pipeline    ──> Page::stats    ─┘   decisions             (fleet, decisions, stats)
+//!                                             └──> /api/nodes/{id}: one node's history, when a viewer asks
+//! ```
+//!
+//! [`PageState`] and what it is made of are pure: records in, JSON views out, bounded memory. [`Page`] puts a lock round
+//! it, [`router`] and [`serve`] put it on HTTP. The browser's part stands in `sinks/assets/`, is built into the binary, and
+//! asks nothing of any other host.
+
+mod decisions;
+mod history;
+mod live;
+mod node;
+mod raise;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+mod views;
+
+pub use decisions::Decision;
+pub use history::{BUCKET_MS, POINTS, SPAN_MS};
+pub use live::Page;
+pub use raise::{Raise, RaiseTally, THRESHOLD};
+pub use server::{router, serve};
+pub use state::{Limits, PageState, PageStats};
+pub use views::{DecisionsView, FleetView, NodeView};

@@ -1,0 +1,143 @@
+//! [`PageState`]: all that the page knows. Pure: records in, views out, bounded memory.
+//!
+//! Memory: at most [`Limits::nodes`] nodes, each with [`POINTS`](super::POINTS) points of 32 bytes and its
+//! last 12 decisions, and [`Limits::decisions`] decisions of the fleet; a decision is under 2 KiB, in practice 300 bytes. Nodes beyond the limit are not shown, and the page says so.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
+
+use super::decisions::Decisions;
+use super::history::SPAN_MS;
+use super::node::Node;
+use super::raise::RaiseTally;
+
+/// Node ids longer than this (bytes) are not shown.
+const ID_BYTES: usize = 200;
+
+/// How much the page keeps.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Nodes shown at most: the first ones seen. A node silent for 2 hours makes room for another.
+    pub nodes: usize,
+    /// Decisions kept, the latest ones.
+    pub decisions: usize,
+}
+
+impl Default for Limits {
+    /// 2,000 nodes (some 25 MB when all histories are full) and 200 decisions.
+    fn default() -> Self {
+        Self { nodes: 2000, decisions: 200 }
+    }
+}
+
+/// How the pipeline does; measured by whoever runs it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PageStats {
+    /// Load reports a second.
+    pub reports_per_s: f64,
+    /// Forecasts a second.
+    pub forecasts_per_s: f64,
+    /// Quota commands a second.
+    pub commands_per_s: f64,
+    /// Records that wait to be processed, all stages together.
+    pub lag: Option<i64>,
+    /// Median time from a report's produce call to its quota command in the edge's hands, milliseconds.
+    pub latency_p50_ms: Option<f64>,
+    /// The same, 99th percentile.
+    pub latency_p99_ms: Option<f64>,
+    /// Records set aside since the start.
+    pub dead_letters: u64,
+    /// Address of the broker, `host:port`; any Kafka client may connect to it.
+    pub broker: String,
+    /// Event time of the fleet, milliseconds since the epoch.
+    pub event_time: Option<i64>,
+    /// Event time over wall-clock time; `None`: as fast as it goes.
+    pub speed: Option<f64>,
+}
+
+/// The page's state.
+#[derive(Debug)]
+pub struct PageState {
+    limits: Limits,
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) decisions: Decisions,
+    pub(super) tally: RaiseTally,
+    pub(super) stats: PageStats,
+    pub(super) event_time: Option<i64>,
+    /// Whether a node found no room since the last [`PageState::make_room`].
+    pub(super) crowded: bool,
+    turned_away: bool,
+}
+
+impl PageState {
+    /// An empty page.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            nodes: BTreeMap::new(),
+            decisions: Decisions::new(limits.decisions),
+            tally: RaiseTally::default(),
+            stats: PageStats::default(),
+            event_time: None,
+            crowded: false,
+            turned_away: false,
+        }
+    }
+
+    /// Takes a report. The first one of a node makes the node known; an invalid one is passed over (whoever reads the
+    /// topic also holds it against the log: [`LoadReport::validate_in_log`]).
+    pub fn apply_report(&mut self, report: &LoadReport) {
+        if report.validate().is_err() {
+            return;
+        }
+        if !self.nodes.contains_key(&report.node_id) {
+            if self.nodes.len() >= self.limits.nodes || report.node_id.len() > ID_BYTES {
+                self.turned_away = true;
+                return;
+            }
+            self.nodes.insert(report.node_id.clone(), Node::new(report));
+        }
+        self.event_time = self.event_time.max(Some(report.timestamp));
+        if let Some(node) = self.nodes.get_mut(&report.node_id) {
+            node.report(report, &mut self.tally);
+        }
+    }
+
+    /// Takes a forecast; one of a node that never reported is passed over.
+    pub fn apply_forecast(&mut self, forecast: &Forecast) {
+        if let Some(node) = self.nodes.get_mut(&forecast.node_id) {
+            node.forecast(forecast);
+        }
+    }
+
+    /// Takes a command and, if it was measured, the time from its report's produce call to the edge's hands in
+    /// milliseconds; a command of a node that never reported is passed over.
+    pub fn apply_command(&mut self, command: &QuotaCommand, latency_ms: Option<f64>) {
+        let Some(node) = self.nodes.get_mut(&command.node_id) else { return };
+        if let Some(decision) = node.command(command, latency_ms, &mut self.tally) {
+            self.decisions.push(decision);
+        }
+    }
+
+    /// Takes the latest figures of the pipeline.
+    pub fn apply_stats(&mut self, stats: PageStats) {
+        self.stats = stats;
+    }
+
+    /// Forgets nodes silent for 2 hours of event time, if nodes found no room. To be called now and then.
+    pub fn make_room(&mut self) {
+        self.crowded = std::mem::take(&mut self.turned_away);
+        if let (true, Some(now)) = (self.crowded, self.event_time) {
+            self.nodes.retain(|_, node| node.t.saturating_add(SPAN_MS) > now);
+        }
+    }
+
+    /// How raises ended so far.
+    #[must_use]
+    pub fn tally(&self) -> RaiseTally {
+        self.tally
+    }
+}

@@ -1,0 +1,153 @@
+//! Records as people and scripts read them: one JSON object or one line a record, for any of our topics.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tidegate_broker::RawRecord;
+use tidegate_schemas::Topic;
+use tidegate_schemas::catalogue::RecordKind;
+use tidegate_schemas::codec::{Decoder, SchemaIds};
+use tidegate_schemas::error::SchemaError;
+use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
+
+/// Decodes the records of one topic.
+#[derive(Debug)]
+pub struct Viewer {
+    topic: Topic,
+    decoder: Decoder,
+}
+
+impl Viewer {
+    /// A viewer of `topic`.
+    #[must_use]
+    pub fn new(topic: Topic, ids: Arc<dyn SchemaIds>) -> Self {
+        Self { topic, decoder: Decoder::new(ids) }
+    }
+
+    /// The value as JSON: decoded where the topic holds our records, else as text or hex.
+    ///
+    /// # Errors
+    /// Where the value does not decode.
+    pub fn value(&mut self, record: &RawRecord) -> Result<Value, SchemaError> {
+        let Some(bytes) = record.value.as_deref() else { return Ok(Value::Null) };
+        let decoder = &mut self.decoder;
+        match self.topic.record() {
+            Some(RecordKind::LoadReport) => decoder.decode::<LoadReport>(bytes).map(|r| json!(r)),
+            Some(RecordKind::Forecast) => decoder.decode::<Forecast>(bytes).map(|r| json!(r)),
+            Some(RecordKind::QuotaCommand) => decoder.decode::<QuotaCommand>(bytes).map(|r| json!(r)),
+            Some(RecordKind::Alert) => decoder.decode::<Alert>(bytes).map(|r| json!(r)),
+            Some(RecordKind::Span) => decoder.decode::<Span>(bytes).map(|r| json!(r)),
+            Some(RecordKind::Control) => decoder.decode::<Control>(bytes).map(|r| json!(r)),
+            None => Ok(Value::String(text_or_hex(bytes))),
+        }
+    }
+
+    /// The whole record as one JSON object: position, Kafka timestamp, key, headers, value (or `error`).
+    pub fn object(&mut self, record: &RawRecord) -> Value {
+        let headers: serde_json::Map<String, Value> = record
+            .headers
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_deref().map_or(Value::Null, |v| Value::String(text_or_hex(v)))))
+            .collect();
+        let mut object = json!({
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp": record.timestamp,
+            "key": record.key.as_deref().map(text_or_hex),
+            "headers": headers,
+        });
+        match self.value(record) {
+            Ok(value) => object["value"] = value,
+            Err(e) => object["error"] = Value::String(e.to_string()),
+        }
+        object
+    }
+
+    /// The record in one line for people.
+    pub fn line(&mut self, record: &RawRecord) -> String {
+        let place = format!("{}/{}", record.partition, record.offset);
+        let value = match self.value(record) {
+            Ok(value) => value,
+            Err(e) => return format!("{place}  not readable: {e}"),
+        };
+        let summary = match self.topic {
+            Topic::Load => load(&value),
+            Topic::Forecasts => forecast(&value),
+            Topic::Quotas => quota(&value),
+            Topic::DeadLetters => dead_letter(record),
+            _ => value.to_string(),
+        };
+        format!("{place}  {summary}")
+    }
+}
+
+/// Bytes as text where they are printable UTF-8, else as `hex:…`.
+fn text_or_hex(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') => text.to_owned(),
+        _ => bytes.iter().fold("hex:".to_owned(), |out, byte| out + &format!("{byte:02x}")),
+    }
+}
+
+/// An event time in UTC.
+fn time(value: &Value) -> String {
+    let ms = value["timestamp"].as_u64().unwrap_or_default();
+    let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms);
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+fn name(value: &Value) -> &str {
+    value["node_id"].as_str().unwrap_or_default()
+}
+
+fn fraction(value: &Value) -> String {
+    value.as_f64().map_or_else(|| "   -".to_owned(), |x| format!("{x:.2}"))
+}
+
+fn load(v: &Value) -> String {
+    let failed = v["requests_failed_total"].as_i64().map_or(String::new(), |n| format!("  failed {n}"));
+    let quota = v["quota_in_force"].as_f64().map_or(String::new(), |q| format!("  quota {q:.0}"));
+    format!(
+        "{}  {:<16}  cpu {}  memory {}{quota}{failed}",
+        time(v),
+        name(v),
+        fraction(&v["cpu"]),
+        fraction(&v["memory"])
+    )
+}
+
+fn forecast(v: &Value) -> String {
+    let peak = |of: &str| format!("{}–{}", fraction(&v[of]["p50"]), fraction(&v[of]["p90"]));
+    format!(
+        "{}  {:<16}  {:<7}  cpu {} peak {}  memory {} peak {}",
+        time(v),
+        name(v),
+        v["state"].as_str().unwrap_or_default(),
+        fraction(&v["current"]["cpu"]),
+        peak("peak_cpu"),
+        fraction(&v["current"]["memory"]),
+        peak("peak_memory"),
+    )
+}
+
+fn quota(v: &Value) -> String {
+    let (quota, scale) = (v["quota"].as_f64().unwrap_or_default(), v["scale_factor"].as_f64().unwrap_or_default());
+    let reason = v["reason"].as_str().unwrap_or_default();
+    format!("{}  {:<16}  quota {quota:.0} ({scale:.2} × base)  {reason}", time(v), name(v))
+}
+
+fn dead_letter(record: &RawRecord) -> String {
+    let header = |name: &str| {
+        let found = record.headers.iter().find(|(key, _)| key == name);
+        found.and_then(|(_, value)| value.as_deref()).map_or_else(|| "?".to_owned(), text_or_hex)
+    };
+    format!(
+        "{}/{}/{}  {}: {}",
+        header("source.topic"),
+        header("source.partition"),
+        header("source.offset"),
+        header("error.class"),
+        header("error.message")
+    )
+}
