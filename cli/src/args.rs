@@ -1,0 +1,105 @@
+//! The command line: commands, the flags they share, and usage errors (exit code 64).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+
+use crate::commands::{completions, demo, edge, record, replay, run, schemas, simulate, topics, train, watch};
+use crate::exit;
+
+/// Moves the quotas of an edge fleet ahead of its load.
+///
+/// Edge nodes report their load to Apache Kafka; tidegate forecasts the next 5 minutes of each node, turns the forecast
+/// into a quota within milliseconds, and sends it back. Start with `tidegate demo`: it needs nothing else.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidegate",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Common {
+    /// Kafka brokers to begin with [default: localhost:9092]
+    #[arg(long, global = true, value_name = "HOST:PORT,…", env = "TIDEGATE_BROKERS")]
+    pub(crate) brokers: Option<String>,
+    /// Prefix of topic and consumer group names [default: tidegate.]
+    #[arg(long, global = true, env = "TIDEGATE_PREFIX")]
+    pub(crate) prefix: Option<String>,
+    /// Settings file (TOML); flags and TIDEGATE_… variables win over it
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Take schema ids from this registry instead of the built-in catalogue
+    #[arg(long, global = true, value_name = "URL", env = "TIDEGATE_SCHEMA_REGISTRY_URL")]
+    pub(crate) schema_registry_url: Option<String>,
+    /// Serve /metrics, /live and /ready here
+    #[arg(long, global = true, value_name = "ADDR", env = "TIDEGATE_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<String>,
+    /// Print results as JSON: one object, or one a line for a stream
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more (twice: everything)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Demo),
+    Run(run::Run),
+    Edge(edge::Edge),
+    Simulate(simulate::Simulate),
+    Replay(replay::Replay),
+    Record(record::Record),
+    Watch(watch::Watch),
+    Train(train::Train),
+    Topics(topics::Topics),
+    Schemas(schemas::Schemas),
+    Completions(completions::Completions),
+}
+
+/// Parses the command line; help and version are not errors, everything else is a usage error.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|e| {
+        // Nothing can be done about a closed terminal.
+        e.print().unwrap_or_default();
+        if e.use_stderr() && !matches!(e.kind(), clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+            ExitCode::from(exit::USAGE)
+        } else {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+/// The command's own description, for completions.
+pub(crate) fn description() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        description().debug_assert();
+    }
+
+    #[test]
+    fn the_help_teaches() {
+        let shown = description().mut_args(|argument| argument.hide_env_values(true));
+        let help = shown.term_width(100).render_long_help().to_string();
+        insta::assert_snapshot!("help", help);
+    }
+}

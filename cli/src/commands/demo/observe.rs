@@ -1,0 +1,121 @@
+//! What the demo sees: three readers of the topics, feeding the page, the scorecard, the latency and the fleet.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tidegate_broker::{From, KafkaSettings, RawRecord, Stop, Tail};
+use tidegate_producers::Speed;
+use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::{Decoder, SchemaIds, Topic};
+use tidegate_sinks::page::{Limits, Page};
+use tidegate_sinks::scorecard::Scorecard;
+
+use super::latency::Latency;
+
+/// Shared by the readers, the feed and the summary.
+pub(crate) struct Observer {
+    pub(crate) page: Arc<Page>,
+    pub(crate) latency: Latency,
+    pub(crate) scorecard: Mutex<Scorecard>,
+    pub(crate) forecasts: AtomicU64,
+    pub(crate) commands: AtomicU64,
+    pub(crate) broker: String,
+    pub(crate) speed: Option<f64>,
+    to_fleet: Sender<QuotaCommand>,
+    from_stages: Mutex<Option<Receiver<QuotaCommand>>>,
+}
+
+impl Observer {
+    pub(crate) fn new(broker: &str, speed: Speed) -> Self {
+        let (to_fleet, from_stages) = channel();
+        Self {
+            page: Arc::new(Page::new(Limits::default())),
+            latency: Latency::new(),
+            scorecard: Mutex::new(Scorecard::default()),
+            forecasts: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            broker: broker.to_owned(),
+            speed: match speed {
+                Speed::Times(times) => Some(times),
+                Speed::Max => None,
+            },
+            to_fleet,
+            from_stages: Mutex::new(Some(from_stages)),
+        }
+    }
+
+    /// The commands for the fleet; the first caller has them.
+    pub(crate) fn commands_for_fleet(&self) -> Option<Receiver<QuotaCommand>> {
+        self.from_stages.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Starts the readers, each from the end of its topic as of now.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        kafka: &KafkaSettings,
+        ids: &Arc<dyn SchemaIds>,
+        stop: &Stop,
+    ) -> anyhow::Result<Vec<JoinHandle<()>>> {
+        Ok(vec![
+            self.reader(Topic::Load, kafka, ids, stop, |o, report: LoadReport| o.report(&report))?,
+            self.reader(Topic::Forecasts, kafka, ids, stop, |o, forecast: Forecast| o.forecast(&forecast))?,
+            self.reader(Topic::Quotas, kafka, ids, stop, |o, command: QuotaCommand| o.command(command))?,
+        ])
+    }
+
+    fn report(&self, report: &LoadReport) {
+        self.page.report(report);
+        self.scorecard.lock().unwrap_or_else(PoisonError::into_inner).report(report);
+    }
+
+    fn forecast(&self, forecast: &Forecast) {
+        self.forecasts.fetch_add(1, Ordering::Relaxed);
+        self.page.forecast(forecast);
+        self.scorecard.lock().unwrap_or_else(PoisonError::into_inner).forecast(forecast);
+    }
+
+    fn command(&self, command: QuotaCommand) {
+        let latency = self.latency.answered(&command.node_id, command.sequence);
+        self.commands.fetch_add(1, Ordering::Relaxed);
+        self.page.command(&command, latency);
+        // A recorded fleet has nobody who takes commands.
+        self.to_fleet.send(command).unwrap_or_default();
+    }
+
+    fn reader<T: Record>(
+        self: &Arc<Self>,
+        topic: Topic,
+        kafka: &KafkaSettings,
+        ids: &Arc<dyn SchemaIds>,
+        stop: &Stop,
+        take: fn(&Self, T),
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let mut tail = Tail::topic(kafka, &kafka.topic(topic), From::End)?;
+        let (observer, stop) = (Arc::clone(self), stop.clone());
+        let mut decoder = Decoder::new(Arc::clone(ids));
+        Ok(std::thread::Builder::new().name(format!("page-{topic}")).spawn(move || {
+            while !stop.is_set() {
+                match tail.next(Duration::from_millis(100)) {
+                    Ok(None) => {}
+                    Ok(Some(record)) => match decode::<T>(&mut decoder, &record) {
+                        Some(value) => take(&observer, value),
+                        // Foreign bytes are dead letters of the stages; the page shows only what they took.
+                        None => tracing::debug!("{topic}/{}/{}: not shown", record.partition, record.offset),
+                    },
+                    Err(e) => {
+                        tracing::error!("the page no longer reads {topic}: {e}");
+                        stop.stop();
+                        return;
+                    }
+                }
+            }
+        })?)
+    }
+}
+
+fn decode<T: Record>(decoder: &mut Decoder, record: &RawRecord) -> Option<T> {
+    decoder.decode(record.value.as_deref()?).ok()
+}

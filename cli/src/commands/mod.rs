@@ -1,0 +1,85 @@
+//! One file per command; each takes its arguments and the common ones.
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod edge;
+pub(crate) mod record;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod schemas;
+pub(crate) mod simulate;
+pub(crate) mod topics;
+pub(crate) mod train;
+pub(crate) mod watch;
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+use tidegate_broker::{BrokerError, KafkaSettings, Publisher};
+
+use crate::args::{Cli, Command};
+use crate::telemetry;
+
+/// How long a command waits for a broker before it says that there is none.
+pub(crate) const BROKER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    let service = matches!(cli.command, Command::Run(_) | Command::Edge(_));
+    telemetry::start_log(cli.common.verbose, service);
+    let common = cli.common;
+    match cli.command {
+        Command::Demo(demo) => demo.run(&common),
+        Command::Run(run) => run.run(&common),
+        Command::Edge(edge) => edge.run(&common),
+        Command::Simulate(simulate) => simulate.run(&common),
+        Command::Replay(replay) => replay.run(&common),
+        Command::Record(record) => record.run(&common),
+        Command::Watch(watch) => watch.run(&common),
+        Command::Train(train) => train.run(&common),
+        Command::Topics(topics) => topics.run(&common),
+        Command::Schemas(schemas) => schemas.run(&common),
+        Command::Completions(completions) => completions.run(),
+    }
+}
+
+/// Prints a line of results; a reader that went away (`| head`) is no error of ours.
+pub(crate) fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => Ok(other?),
+    }
+}
+
+/// Prints a result as one JSON object.
+pub(crate) fn say_json(value: &impl Serialize) -> anyhow::Result<()> {
+    say(serde_json::to_string(value)?)
+}
+
+/// Tells the user something on stderr, beside results and log.
+#[expect(clippy::print_stderr, reason = "for people, beside the results on stdout")]
+pub(crate) fn tell(line: impl std::fmt::Display) {
+    eprintln!("{line}");
+}
+
+/// Checks that a broker answers, once, before a command begins.
+pub(crate) fn reach(kafka: &KafkaSettings) -> Result<(), BrokerError> {
+    kafka.check_reachable(BROKER_PATIENCE)
+}
+
+/// Waits until everything sent is acknowledged, as long as the broker needs; `false` where `stopped` said to give up.
+pub(crate) fn drain(publisher: &Publisher, stopped: impl Fn() -> bool) -> anyhow::Result<bool> {
+    let patience = if stopped() { Duration::from_secs(8) } else { Duration::from_secs(1) };
+    loop {
+        match publisher.flush(patience) {
+            Ok(()) => return Ok(true),
+            Err(BrokerError::NotAcknowledged { pending, .. }) if stopped() => {
+                tell(format!("stopped with {pending} records that the broker has not acknowledged"));
+                return Ok(false);
+            }
+            Err(BrokerError::NotAcknowledged { .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}

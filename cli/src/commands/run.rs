@@ -1,0 +1,96 @@
+//! `tidegate run`: stages and sinks, as many as named, until a signal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+use tidegate_sinks::registry;
+
+use crate::args::Common;
+use crate::config::Settings;
+use crate::pipeline::{self, Pipeline, Work};
+use crate::{http, shutdown, telemetry};
+
+/// Run the processors and sinks.
+///
+/// Stages share work by partitions: start as many processes as you like, up to the number of partitions. A process that
+/// ends is replaced by the others; nothing is lost, and what is done twice is the same, byte for byte.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// What to run; none named means all that is configured
+    #[arg(value_enum, value_name = "STAGE")]
+    stages: Vec<Work>,
+    /// Model to forecast with [default: the shipped one]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_MODEL")]
+    model: Option<std::path::PathBuf>,
+    /// Smallest quota, as a multiple of the base quota [default: 0.1]
+    #[arg(long, value_name = "SCALE", env = "TIDEGATE_MIN_SCALE")]
+    min_scale: Option<f64>,
+    /// Largest quota, as a multiple of the base quota [default: 3]
+    #[arg(long, value_name = "SCALE", env = "TIDEGATE_MAX_SCALE")]
+    max_scale: Option<f64>,
+    /// How long a quota holds without news, in event time [default: 5m]
+    #[arg(long, value_parser = humantime::parse_duration, value_name = "TIME", env = "TIDEGATE_LEASE")]
+    lease: Option<Duration>,
+    /// deliver: POST quota commands to this address
+    #[arg(long, value_name = "URL", env = "TIDEGATE_WEBHOOK")]
+    webhook: Option<String>,
+    /// deliver: write one file a node into this folder
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_FOLDER")]
+    folder: Option<std::path::PathBuf>,
+    /// Serve the schema registry's REST API for our catalogue here
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_LISTEN")]
+    listen: Option<String>,
+    /// Records in one batch at most [default: 5000]
+    #[arg(long, value_name = "N", hide = true)]
+    max_batch: Option<usize>,
+}
+
+impl Run {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let settings = self.settings(common)?;
+        let kafka = settings.kafka()?;
+        let stop = shutdown::on_signals()?;
+        super::reach(&kafka)?;
+        if let Some(address) = &self.listen {
+            let at = http::serve(address, registry::router(&kafka.prefix), &stop)?;
+            tracing::info!("schema registry at http://{at}");
+        }
+        let metrics = Registry::new();
+        let ids = settings.schema_ids(&kafka, &stop);
+        let pipeline = Pipeline { settings: &settings, kafka: &kafka, ids, registry: &metrics, stop: &stop };
+        let mut running = Vec::new();
+        for work in self.wanted(&settings) {
+            running.push(pipeline.start(work)?);
+        }
+        let statuses: Vec<_> = running.iter().map(|r| Arc::clone(&r.status)).collect();
+        let ready: telemetry::Ready = Arc::new(move || statuses.iter().all(|s| s.is_ready()));
+        telemetry::serve(&settings, metrics.clone(), ready, &stop)?;
+        pipeline::join(running)
+    }
+
+    /// The file's settings with this command's flags laid over them.
+    fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
+        let mut settings = Settings::load(common)?;
+        settings.forecast.model = self.model.clone().or(settings.forecast.model);
+        settings.forecast.max_batch = self.max_batch.or(settings.forecast.max_batch);
+        settings.quota.min_scale = self.min_scale.or(settings.quota.min_scale);
+        settings.quota.max_scale = self.max_scale.or(settings.quota.max_scale);
+        settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);
+        settings.deliver.webhook = self.webhook.clone().or(settings.deliver.webhook);
+        settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
+        Ok(settings)
+    }
+
+    fn wanted(&self, settings: &Settings) -> Vec<Work> {
+        let mut wanted = self.stages.clone();
+        wanted.dedup();
+        if wanted.is_empty() {
+            wanted = vec![Work::Forecast, Work::Quota];
+            if settings.deliver.webhook.is_some() || settings.deliver.folder.is_some() {
+                wanted.push(Work::Deliver);
+            }
+        }
+        wanted
+    }
+}

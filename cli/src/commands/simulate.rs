@@ -1,0 +1,171 @@
+//! `tidegate simulate`: a made-up fleet that obeys its quotas.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, UNIX_EPOCH};
+
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_producers::clock::SystemClock;
+use tidegate_producers::simulate::{DEFAULT_START_MS, Fleet, FleetOptions, drive};
+use tidegate_producers::{ReportPublisher, Speed};
+use tidegate_schemas::records::QuotaCommand;
+use tidegate_schemas::{Decoder, SchemaIds, Topic};
+
+use crate::args::Common;
+use crate::config::Settings;
+use crate::exit::{self, failure};
+use crate::{progress, shutdown};
+
+/// Publish the load of a made-up fleet.
+///
+/// Daily and weekly shape, noise, correlated pools, flash crowds, drifts, restarts. The nodes obey the quotas they
+/// receive: demand above a quota is shed and shows as failed requests. The same seed gives the same demand.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Simulate {
+    #[command(flatten)]
+    fleet: FleetArgs,
+    /// How fast event time passes: 1, 60, … or max
+    #[arg(long, default_value = "1")]
+    speed: Speed,
+    /// Event time to simulate, then end [default: without end]
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+    /// Do not read quotas: every node keeps its base quota, and the same seed gives the same bytes
+    #[arg(long)]
+    no_quotas: bool,
+}
+
+/// The fleet, for `simulate` and `demo`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct FleetArgs {
+    /// Number of nodes
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) nodes: usize,
+    /// The same seed gives the same fleet
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Time between two reports of a node
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    pub(crate) interval: Duration,
+    /// Pools that share demand; about 7 nodes in 10 belong to one
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) pools: usize,
+    /// Base quota of every node, in resource units
+    #[arg(long, value_name = "UNITS", default_value_t = 1000.0)]
+    pub(crate) base_quota: f64,
+    /// Event time at which the fleet begins [default: now for simulate at speed 1, else 2026-01-05T00:00:00Z; for demo 05:00 of that day]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) start: Option<i64>,
+}
+
+/// An instant as ms since the epoch: RFC 3339, or a number of ms.
+fn parse_time(text: &str) -> Result<i64, String> {
+    if let Ok(ms) = text.parse() {
+        return Ok(ms);
+    }
+    let at = humantime::parse_rfc3339_weak(text)
+        .map_err(|e| format!("{e}; it wants 2026-01-05T00:00:00Z or milliseconds"))?;
+    let since = at.duration_since(std::time::UNIX_EPOCH).map_err(|_| "it is before 1970".to_owned())?;
+    i64::try_from(since.as_millis()).map_err(|e| e.to_string())
+}
+
+impl FleetArgs {
+    /// The fleet, beginning at `start_ms` of event time.
+    pub(crate) fn fleet(&self, start_ms: i64) -> anyhow::Result<Fleet> {
+        Ok(Fleet::new(FleetOptions {
+            nodes: self.nodes,
+            seed: self.seed,
+            interval_ms: i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX),
+            start_ms,
+            pools: self.pools,
+            base_quota: self.base_quota,
+        })?)
+    }
+}
+
+impl Simulate {
+    /// A fleet at speed 1 lives in the present, so that it goes on after a restart; a faster one would run ahead of the
+    /// clock, and begins at a fixed time.
+    fn start(&self) -> i64 {
+        let now = || i64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+        let fixed = || if self.speed == Speed::Times(1.0) { now() } else { DEFAULT_START_MS };
+        self.fleet.start.unwrap_or_else(fixed)
+    }
+
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let settings = Settings::load(common)?;
+        let kafka = settings.kafka()?;
+        let start = self.start();
+        let mut fleet = self.fleet.fleet(start)?;
+        let stop = shutdown::on_signals()?;
+        let ids = settings.schema_ids(&kafka, &stop);
+        super::reach(&kafka)?;
+        let topic = kafka.topic(Topic::Load);
+        kafka.partition_count(&topic, super::BROKER_PATIENCE)?;
+        let quotas = if self.no_quotas { None } else { Some(subscribe(&kafka, Arc::clone(&ids), &stop)?) };
+        let deliveries = Arc::new(Deliveries::default());
+        let publisher = Arc::new(Publisher::new(&kafka, Arc::<Deliveries>::clone(&deliveries))?);
+        let mut sink = ReportPublisher::new(Arc::clone(&publisher), topic, &*ids, self.fleet.seed)?;
+        let until = self.duration.map(|d| start.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)));
+        let length = until.map_or(0, |end| (end - start).max(0) / 1000).cast_unsigned();
+        let bar = progress::bar(length, "{elapsed_precise} {wide_bar} {pos} of {len} s simulated");
+        let clock = SystemClock::start();
+        let flag = stop.flag();
+        let mut count = 0_u64;
+        let driven = drive(&mut fleet, self.speed, until, &mut sink, &clock, flag, |fleet| {
+            quotas.iter().for_each(|commands| take(commands, fleet));
+            count += 1;
+            if count.is_multiple_of(1000) {
+                bar.set_position(((fleet.next_event_ms() - start).max(0) / 1000).cast_unsigned());
+            }
+        })?;
+        super::drain(&publisher, || stop.is_set())?;
+        bar.finish_and_clear();
+        stop.stop();
+        if let Some(why) = deliveries.first_failure() {
+            return Err(failure(
+                exit::UNAVAILABLE,
+                format!("{} reports were not taken: {why}", deliveries.failed_count()),
+            ));
+        }
+        if common.json {
+            return super::say_json(&serde_json::json!({ "reports": driven.sent, "nodes": self.fleet.nodes }));
+        }
+        super::say(format!("{} reports of {} nodes published", driven.sent, self.fleet.nodes))
+    }
+}
+
+/// Applies the commands that have come.
+pub(crate) fn take(commands: &Receiver<QuotaCommand>, fleet: &mut Fleet) {
+    while let Ok(command) = commands.try_recv() {
+        fleet.apply_command(&command);
+    }
+}
+
+/// Reads quota commands from now on, on a thread of its own.
+fn subscribe(kafka: &KafkaSettings, ids: Arc<dyn SchemaIds>, stop: &Stop) -> anyhow::Result<Receiver<QuotaCommand>> {
+    let mut tail = Tail::topic(kafka, &kafka.topic(Topic::Quotas), From::End)?;
+    let (sender, receiver) = channel();
+    let stop = stop.clone();
+    std::thread::Builder::new().name("quotas".into()).spawn(move || {
+        let mut decoder = Decoder::new(ids);
+        while !stop.is_set() {
+            match tail.next(Duration::from_millis(100)) {
+                Ok(Some(record)) => match decoder.decode(record.value.as_deref().unwrap_or_default()) {
+                    Ok(command) => {
+                        if sender.send(command).is_err() {
+                            return;
+                        }
+                    }
+                    Err(e) => tracing::warn!("{}/{}/{}: {e}", record.topic, record.partition, record.offset),
+                },
+                Ok(None) => {}
+                Err(e) => {
+                    tracing::warn!("quotas are no longer read: {e}");
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(receiver)
+}

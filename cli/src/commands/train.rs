@@ -1,0 +1,197 @@
+//! `tidegate train`: a model from recorded load.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use tidegate_forecast::{Artifact, Sample, Series, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
+use tidegate_producers::csv::{CsvOptions, Format, open};
+use tidegate_schemas::recording;
+use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::{CatalogueIds, Decoder};
+
+use crate::args::Common;
+use crate::exit::{self, failure};
+use crate::{progress, shutdown};
+
+/// Train a model on recorded load.
+///
+/// Learns the peak of the next 5 minutes (quantiles 0.5 and 0.9) and the path to it, for CPU and memory, from the first
+/// part of each file's time, and measures it against the baselines on the rest. The same data, seed and steps give the
+/// same file, byte for byte; a time budget that binds may take fewer steps.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Train {
+    /// CSV files (as for replay) and recordings of the load topic
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where to write the model
+    #[arg(long, value_name = "MODEL")]
+    out: PathBuf,
+    /// Name of the model, in forecasts and reasons
+    #[arg(long, default_value = "tide-1")]
+    name: String,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Steps for each resource
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Size of the LSTM's state
+    #[arg(long, value_name = "N")]
+    hidden: Option<usize>,
+    /// Learn nothing from this node and measure on it (may be repeated)
+    #[arg(long, value_name = "NODE")]
+    hold_out: Vec<String>,
+    /// Most time to spend
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    time_budget: Option<Duration>,
+}
+
+impl Train {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let stop = shutdown::on_signals()?;
+        self.check_target()?;
+        let mut series = Vec::new();
+        for file in &self.files {
+            series.extend(read(file)?);
+        }
+        let started = Instant::now();
+        let bar = progress::bar(1000, "{elapsed_precise} {wide_bar} {percent}%  {msg}  {eta} left");
+        let mut watch = |p: TrainProgress| {
+            bar.set_position((f64::from(p.fraction) * 1000.0) as u64);
+            bar.set_message(format!("{:?} step {} of {}, loss {:.4}", p.resource, p.step, p.steps, p.loss));
+            !stop.is_set()
+        };
+        let (artifact, report) = train(&series, &self.options(started), &mut watch)?;
+        bar.finish_and_clear();
+        self.write(&artifact)?;
+        if common.json {
+            return super::say_json(&serde_json::json!({
+                "model": self.out,
+                "checksum": artifact.checksum(),
+                "seconds": started.elapsed().as_secs_f64(),
+                "report": report,
+            }));
+        }
+        tell(&report)?;
+        super::say(format!("{} written after {:.0} s", self.out.display(), started.elapsed().as_secs_f64()))
+    }
+
+    fn options(&self, started: Instant) -> TrainOptions {
+        let defaults = TrainOptions::default();
+        TrainOptions {
+            name: self.name.clone(),
+            command: command_line(),
+            seed: self.seed,
+            steps: self.steps.unwrap_or(defaults.steps),
+            hidden: self.hidden.unwrap_or(defaults.hidden),
+            held_out_nodes: self.hold_out.clone(),
+            time_budget: self
+                .time_budget
+                .map(|limit| TimeBudget { limit, elapsed: Arc::new(move || started.elapsed()) }),
+            ..defaults
+        }
+    }
+
+    /// Finds out before the training, not after it, that the model cannot be written.
+    fn check_target(&self) -> anyhow::Result<()> {
+        let folder = self.out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if folder.is_dir() && !self.out.is_dir() {
+            return Ok(());
+        }
+        Err(failure(exit::CANNOT_CREATE, format!("{} cannot be written: no such folder", self.out.display())))
+    }
+
+    fn write(&self, artifact: &Artifact) -> anyhow::Result<()> {
+        let bytes = artifact.to_bytes()?;
+        std::fs::write(&self.out, bytes)
+            .map_err(|e| failure(exit::CANNOT_CREATE, format!("{} cannot be written: {e}", self.out.display())))
+    }
+}
+
+/// The command as it was given, for the model's metadata.
+fn command_line() -> String {
+    let arguments = std::env::args().skip(1);
+    std::iter::once("tidegate".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+/// The series of one file, a node each, in the order of its names.
+fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
+    let named = || path.display().to_string();
+    let file = File::open(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;
+    let mut nodes: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
+    let mut take = |report: LoadReport| {
+        let sample = Sample {
+            timestamp_ms: report.timestamp,
+            interval_ms: report.interval_ms,
+            cpu: report.cpu.map(|x| x as f32),
+            memory: report.memory.map(|x| x as f32),
+        };
+        nodes.entry(report.node_id).or_default().push(sample);
+    };
+    let mut left_out = 0_u64;
+    if is_recording(path)? {
+        let mut decoder = Decoder::new(Arc::new(CatalogueIds));
+        for record in recording::read(BufReader::new(file)).with_context(named)? {
+            let value = record.with_context(named)?.value.unwrap_or_default();
+            match decoder.decode::<LoadReport>(&value).map(|r| r.validate().map(|()| r)) {
+                Ok(Ok(report)) => take(report),
+                _ => left_out += 1,
+            }
+        }
+    } else {
+        for row in open(path, CsvOptions::default())?.0 {
+            match row {
+                Ok(report) => take(report),
+                Err(e) => {
+                    left_out += 1;
+                    tracing::warn!("{e}");
+                }
+            }
+        }
+    }
+    if left_out > 0 {
+        super::tell(format!("{}: {left_out} records gave no report and are left out", named()));
+    }
+    let source = path.file_name().map_or_else(named, |name| name.to_string_lossy().into_owned());
+    Ok(nodes.into_iter().map(|(node_id, samples)| Series { node_id, source: source.clone(), samples }).collect())
+}
+
+fn is_recording(path: &Path) -> anyhow::Result<bool> {
+    use std::io::Read;
+    let mut beginning = Vec::new();
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    file.take(16).read_to_end(&mut beginning).with_context(|| path.display().to_string())?;
+    Ok(Format::of(&beginning) == Format::Recording)
+}
+
+/// What was learned from, and the table.
+fn tell(report: &TrainReport) -> anyhow::Result<()> {
+    for dropped in &report.dropped {
+        let place = [dropped.source.as_str(), dropped.node_id.as_str()].map(str::trim).join(" ");
+        let place = if place.trim().is_empty() { "everywhere" } else { place.trim() };
+        super::say(format!("left out: {place}: {} ({} reports)", dropped.why, dropped.samples))?;
+    }
+    super::say(format!(
+        "{:<24} {:<7} {:<7} {:<12} {:>9} {:>9} {:>9} {:>9}",
+        "FILE", "PART", "OF", "FORECASTER", "MAE", "PIN.5", "PIN.9", "COVER.9"
+    ))?;
+    for s in &report.scores {
+        super::say(format!(
+            "{:<24} {:<7} {:<7} {:<12} {:>9.3} {:>9.3} {:>9.3} {:>9.3}",
+            s.source,
+            s.part,
+            format!("{:?}", s.resource).to_lowercase(),
+            s.forecaster,
+            s.peak_mae,
+            s.pinball_q50,
+            s.pinball_q90,
+            s.coverage_q90
+        ))?;
+    }
+    super::say("errors of the peak over the next 5 minutes, in points (1 point = 0.01 of the base quota)")
+}

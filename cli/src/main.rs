@@ -1,0 +1,20 @@
+//! `tidegate`: parses, dispatches, and turns errors into one sentence and an exit code.
+
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod http;
+mod pipeline;
+mod progress;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse() {
+        Ok(cli) => exit::report(commands::dispatch(cli)),
+        Err(code) => code,
+    }
+}

@@ -1,0 +1,119 @@
+//! The whole way of the data: which stages and sinks run, each on its own thread.
+//!
+//! ```text
+//! load ─> forecast ─> forecasts ─> quota ─> quotas ─> deliver ─> webhook, folder
+//! ```
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use prometheus::Registry;
+use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus, run_sink, run_stage};
+use tidegate_forecast::{Artifact, Model};
+use tidegate_schemas::SchemaIds;
+use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
+use tidegate_stages::{ForecastStage, QuotaStage};
+
+use crate::config::Settings;
+use crate::exit::{self, failure};
+
+/// What a process can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Work {
+    /// Load reports to forecasts.
+    Forecast,
+    /// Forecasts to quota commands.
+    Quota,
+    /// Quota commands to a webhook and to files.
+    Deliver,
+}
+
+/// A running stage or sink.
+pub(crate) struct Running {
+    pub(crate) work: Work,
+    pub(crate) status: Arc<WorkStatus>,
+    thread: JoinHandle<Result<(), BrokerError>>,
+}
+
+/// What all stages share.
+pub(crate) struct Pipeline<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) kafka: &'a KafkaSettings,
+    pub(crate) ids: Arc<dyn SchemaIds>,
+    pub(crate) registry: &'a Registry,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Pipeline<'_> {
+    /// Starts one piece of work on its own thread.
+    pub(crate) fn start(&self, work: Work) -> anyhow::Result<Running> {
+        match work {
+            Work::Forecast => {
+                let stage = ForecastStage::new(Arc::new(model(self.settings)?));
+                self.spawn(work, "forecast", move |job| run_stage(stage, job))
+            }
+            Work::Quota => {
+                let stage = QuotaStage::new(self.settings.quota()?);
+                self.spawn(work, "quota", move |job| run_stage(stage, job))
+            }
+            Work::Deliver => {
+                let sink = QuotaDelivery::new(targets(self.settings)?);
+                self.spawn(work, "deliver", move |job| run_sink(sink, job))
+            }
+        }
+    }
+
+    fn spawn<F>(&self, work: Work, name: &str, run: F) -> anyhow::Result<Running>
+    where
+        F: FnOnce(&Job<'_>) -> Result<(), BrokerError> + Send + 'static,
+    {
+        let metrics = Metrics::new(self.registry, name)?;
+        let status = Arc::new(WorkStatus::default());
+        let (kafka, ids, stop) = (self.kafka.clone(), Arc::clone(&self.ids), self.stop.clone());
+        let (seen, max_batch) = (Arc::clone(&status), self.settings.max_batch());
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let result = run(&Job { settings: &kafka, ids, max_batch, metrics: &metrics, status: &seen, stop: &stop });
+            // One piece of work that ends takes the process with it: somebody restarts it whole.
+            stop.stop();
+            result
+        })?;
+        Ok(Running { work, status, thread })
+    }
+}
+
+/// Waits for all work to end; the first error counts.
+pub(crate) fn join(running: Vec<Running>) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    for r in running {
+        let ended =
+            r.thread.join().unwrap_or_else(|_| Err(BrokerError::Thread(format!("{:?} ended in a panic", r.work))));
+        if outcome.is_ok() {
+            outcome = ended.map_err(anyhow::Error::from);
+        }
+    }
+    outcome
+}
+
+/// The model that the settings name, or the shipped one.
+fn model(settings: &Settings) -> anyhow::Result<Model> {
+    let Some(path) = &settings.forecast.model else { return Ok(Model::shipped()?) };
+    let named = || format!("the model file {}", path.display());
+    let bytes = std::fs::read(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;
+    let artifact = Artifact::from_bytes(&bytes).with_context(named)?;
+    Model::from_artifact(&artifact).with_context(named)
+}
+
+fn targets(settings: &Settings) -> anyhow::Result<Vec<Box<dyn Target>>> {
+    let mut targets: Vec<Box<dyn Target>> = Vec::new();
+    if let Some(url) = &settings.deliver.webhook {
+        targets.push(Box::new(Webhook::new(url)?));
+    }
+    if let Some(path) = &settings.deliver.folder {
+        targets.push(Box::new(Folder::new(path.clone())?));
+    }
+    if targets.is_empty() {
+        return Err(failure(exit::CONFIG, "deliver has no target; give --webhook URL, --folder DIR, or both"));
+    }
+    Ok(targets)
+}

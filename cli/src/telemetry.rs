@@ -1,0 +1,61 @@
+//! What a process tells of itself: log lines on stderr, `/metrics`, `/live` and `/ready`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get;
+use prometheus::{Encoder, Registry, TextEncoder};
+use tidegate_broker::Stop;
+
+use crate::config::Settings;
+use crate::http;
+
+/// Starts the log: warnings, for services also what they do; `-v` and `-vv` say more.
+pub(crate) fn start_log(verbose: u8, service: bool) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (verbose, service) {
+        (0, false) => "warn",
+        (0, true) => "warn,tidegate=info,tidegate_broker=info,tidegate_sinks=info,tidegate_stages=info",
+        (1, _) => "info,tidegate=debug,tidegate_broker=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+}
+
+/// Whether the process is ready to work.
+pub(crate) type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Serves `/metrics`, `/live` and `/ready` where the settings ask for it.
+pub(crate) fn serve(settings: &Settings, registry: Registry, ready: Ready, stop: &Stop) -> anyhow::Result<()> {
+    let Some(address) = &settings.metrics_listen else { return Ok(()) };
+    let at = http::serve(address, router(registry, ready), stop)?;
+    tracing::info!("metrics at http://{at}/metrics");
+    Ok(())
+}
+
+fn router(registry: Registry, ready: Ready) -> Router {
+    let metrics = move || {
+        let registry = registry.clone();
+        async move {
+            let mut text = Vec::new();
+            match TextEncoder::new().encode(&registry.gather(), &mut text) {
+                Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text),
+                Err(e) => {
+                    let said = e.to_string().into_bytes();
+                    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], said)
+                }
+            }
+        }
+    };
+    let is_ready = move || {
+        let ready = ready();
+        async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
+    };
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(is_ready))
+}
