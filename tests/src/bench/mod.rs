@@ -1,0 +1,79 @@
+//! The benchmark: reports to quota commands through a real Kafka, beside bare loops of librdkafka in the same run.
+//!
+//! ```text
+//! throughput   load (filled before) ─> run forecast ─> run quota ─> quotas      reports/s, CPU of each process
+//!              load (the same)      ─> bare hop     ─> bare hop  ─> bare topic  records/s
+//! paced        produce at a rate ─> the same three topics ─> consume            p50, p99 of each way
+//! ```
+//!
+//! Each way is three hops through the broker with the same client settings. Nothing here asserts on time.
+
+mod drain;
+mod fleet;
+pub mod hop;
+mod options;
+mod paced;
+mod pipelines;
+mod report;
+mod settings;
+
+use anyhow::Context;
+
+use crate::kafka::{Kafka, KafkaOptions};
+
+pub use options::BenchOptions;
+pub use report::Report;
+
+use drain::Drain;
+use fleet::Fleet;
+use paced::Slices;
+use pipelines::{Bare, Pipeline, Tidegate};
+
+/// The two ways take turns, so that what else the machine does meets both.
+pub(crate) const SLICES: u64 = 4;
+
+/// Runs the whole benchmark on a Kafka of its own; `say` is told what is going on.
+///
+/// # Errors
+/// Where a part is missing or one of the pipelines ends early.
+pub fn run(options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Report> {
+    let kafka = Kafka::start(&KafkaOptions::default()).context("starting Kafka")?;
+    let mut fleet = Fleet::new(options.nodes, options.rounds());
+    let tidegate = Tidegate::provision(kafka.bootstrap(), options)?;
+    say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
+    fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;
+
+    // The bare loops run before and after, so that a warmer broker favours nobody; the faster run counts.
+    let bare_before = bare_throughput(&kafka, &tidegate, options, "before", say)?;
+    say("tidegate run forecast, tidegate run quota");
+    let running = tidegate.start()?;
+    let ours = drain::drain(&kafka, &running, options.reports)?;
+    let bare_after = bare_throughput(&kafka, &tidegate, options, "after", say)?;
+
+    let bare = Bare::provision(kafka.bootstrap(), options, "paced", None)?;
+    let bare_running = bare.start()?;
+    let mut paced = Vec::new();
+    for rate in &options.rates {
+        say(&format!("{rate} reports/s, {SLICES} × {} s of each way in turn", options.seconds));
+        let (mut of_ours, mut of_bare) = (Slices::default(), Slices::default());
+        for _ in 0..SLICES {
+            of_bare.measure(kafka.bootstrap(), &bare_running, &mut fleet.clone(), *rate, options.seconds)?;
+            of_ours.measure(kafka.bootstrap(), &running, &mut fleet, *rate, options.seconds)?;
+        }
+        paced.push(report::Paced::new(*rate, of_ours.latency(), of_bare.latency()));
+    }
+    Ok(Report::new(options, &ours, &[bare_before, bare_after], paced))
+}
+
+/// The two bare hops over the same load topic, as two processes of their own.
+fn bare_throughput(
+    kafka: &Kafka,
+    tidegate: &Tidegate,
+    options: &BenchOptions,
+    name: &str,
+    say: &dyn Fn(&str),
+) -> anyhow::Result<Drain> {
+    say(&format!("bare hops, {name}"));
+    let bare = Bare::provision(kafka.bootstrap(), options, name, Some(tidegate.input()))?;
+    drain::drain(kafka, &bare.start()?, options.reports)
+}

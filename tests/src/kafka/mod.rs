@@ -1,0 +1,143 @@
+//! A real Apache Kafka: fetched by Maven, formatted, started as one node (broker and controller), always stopped.
+//!
+//! ```text
+//! fetch ──> jars in the cache ──> StorageTool format ──> kafka.Kafka under process::Guarded ──> takes connections
+//! ```
+
+mod fetch;
+mod properties;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rdkafka::producer::{BaseProducer, Producer};
+
+use crate::client;
+use crate::parts::{self, Part};
+use crate::process::Guarded;
+
+/// Version of Apache Kafka that the tests run.
+pub const VERSION: &str = "4.1.0";
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Another process may take a port between our look and Kafka's.
+const STARTS: usize = 3;
+const QUIET: &str = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
+
+/// What a test may want otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct KafkaOptions {
+    /// Lines for server.properties, which win over ours.
+    pub properties: Vec<(String, String)>,
+}
+
+/// A running Kafka; stopped and its data removed when dropped or when this process ends.
+#[derive(Debug)]
+pub struct Kafka {
+    bootstrap: String,
+    server: Guarded,
+}
+
+/// The Kafka that the tests of one executable share; `None` where this machine can not have one (the test is skipped).
+///
+/// # Panics
+/// In CI where a part is missing; anywhere where a fetched Kafka does not start.
+pub fn shared() -> Option<&'static Kafka> {
+    static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
+    let kafka = SHARED.get_or_init(|| {
+        fetched()?;
+        Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
+    });
+    kafka.as_ref().map_err(|why| parts::missing(Part::Kafka, why)).ok()
+}
+
+/// Fetches the jars, or says why this machine can not have them.
+fn fetched() -> Result<(), String> {
+    parts::probe(Part::Kafka)?;
+    fetch::jars().map(drop).map_err(|e| format!("{e:#}"))
+}
+
+impl Kafka {
+    /// Starts a Kafka and waits until it takes connections.
+    ///
+    /// # Errors
+    /// Where it can not be fetched, or does not come up within a minute.
+    pub fn start(options: &KafkaOptions) -> anyhow::Result<Self> {
+        let jars = fetch::jars()?;
+        let mut last = anyhow::anyhow!("no start was tried");
+        for _ in 0..STARTS {
+            match start_once(&jars, options) {
+                Ok(kafka) => return Ok(kafka),
+                Err(e) => last = e,
+            }
+        }
+        Err(last)
+    }
+
+    /// `HOST:PORT` for clients.
+    #[must_use]
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Process id of the Java virtual machine.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+}
+
+fn start_once(jars: &Path, options: &KafkaOptions) -> anyhow::Result<Kafka> {
+    // From here on the guard removes the folder; until it runs, the temporary folder removes itself.
+    let folder = tempfile::Builder::new().prefix("tidegate-kafka-").tempdir().context("creating a folder")?;
+    let [port, controller_port] = free_ports()?;
+    let properties = folder.path().join("server.properties");
+    std::fs::write(&properties, properties::text(folder.path(), port, controller_port, options))?;
+    let java = |class: &str, arguments: &[&str]| -> Vec<String> {
+        let classpath = format!("{}/*", jars.display());
+        let start = ["java", "-Xmx1g", "-XX:+UseG1GC", QUIET, "-cp", &classpath, class];
+        start.iter().chain(arguments).map(ToString::to_string).collect()
+    };
+    let properties = properties.to_str().context("the temporary folder's name is not UTF-8")?;
+    format_storage(&java("kafka.tools.StorageTool", &["format", "-t", properties::CLUSTER_ID, "-c", properties]))?;
+    let log = folder.path().join("server.log");
+    let server = Guarded::start(&java("kafka.Kafka", &[properties]), folder.path(), &log)?;
+    let _guarded = folder.keep();
+    let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), server };
+    kafka.wait_until_ready().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+    Ok(kafka)
+}
+
+fn format_storage(command: &[String]) -> anyhow::Result<()> {
+    let (program, arguments) = command.split_first().context("an empty command")?;
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().context("starting java")?;
+    ensure!(output.status.success(), "the storage was not formatted: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+impl Kafka {
+    fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let client: BaseProducer = client::config(&self.bootstrap).set("reconnect.backoff.max.ms", "100").create()?;
+        while started.elapsed() < START_TIMEOUT {
+            if !self.server.is_running() {
+                bail!("Kafka ended while it started");
+            }
+            let metadata = client.client().fetch_metadata(None, Duration::from_millis(500));
+            if metadata.is_ok_and(|m| !m.brokers().is_empty()) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("Kafka took no connection within {} s", START_TIMEOUT.as_secs())
+    }
+}
+
+/// Two loopback ports that nobody listens on.
+fn free_ports() -> anyhow::Result<[u16; 2]> {
+    let take = || std::net::TcpListener::bind(("127.0.0.1", 0));
+    let (one, other) = (take()?, take()?);
+    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+}

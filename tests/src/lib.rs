@@ -1,0 +1,27 @@
+//! What the tests through the whole pipeline stand on: the real parts, the built binary, and clients that know nothing of
+//! tidegate's own.
+//!
+//! ```text
+//!  kafka (Apache Kafka, fetched by Maven) ──┐
+//!  broker (either of the two brokers) ──────┼──> tests/*.rs ──> binary (target/release/tidegate)
+//!  python, receiver, client ────────────────┘
+//!                     bench: the same parts, with a clock
+//! ```
+//!
+//! A part that this machine can not have is named by [`parts`]: a failure in CI, a skip with its reason elsewhere.
+
+pub mod bench;
+pub mod binary;
+pub mod brokers;
+pub mod cache;
+pub mod client;
+pub mod compose_tools;
+pub mod groups;
+pub mod kafka;
+pub mod page;
+pub mod parts;
+pub mod places;
+pub mod process;
+pub mod python;
+pub mod receiver;
+pub mod removal;

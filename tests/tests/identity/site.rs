@@ -1,0 +1,91 @@
+//! A pipeline under a prefix of its own whose outputs can be made again from the same load topic.
+
+use std::time::Duration;
+
+use tidegate_schemas::Topic;
+use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::client::{self, Counter, Raw};
+use tidegate_tests::groups::{self, Position, Progress};
+use tidegate_tests::process::wait_until;
+use tidegate_tests::removal;
+
+/// Enough for a variant to end on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// One pipeline.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    broker: &'a TestBroker,
+    pub(crate) prefix: String,
+}
+
+impl<'a> Site<'a> {
+    /// Topics under `name.`
+    pub(crate) fn new(broker: &'a TestBroker, name: &str) -> Self {
+        let prefix = format!("{name}.");
+        broker.provision(&prefix);
+        Self { broker, prefix }
+    }
+
+    pub(crate) fn bootstrap(&self) -> &str {
+        self.broker.bootstrap()
+    }
+
+    pub(crate) fn topic(&self, topic: Topic) -> String {
+        topic.name(&self.prefix)
+    }
+
+    pub(crate) fn read(&self, topic: Topic) -> Vec<Raw> {
+        client::read_all(self.bootstrap(), &self.topic(topic)).unwrap()
+    }
+
+    /// Records on a topic so far.
+    pub(crate) fn counter(&self, topic: Topic) -> Counter {
+        Counter::new(self.bootstrap(), &self.topic(topic)).unwrap()
+    }
+
+    fn group(&self, stage: &str) -> String {
+        format!("{}{stage}", self.prefix)
+    }
+
+    /// How far a stage is with its input.
+    pub(crate) fn positions(&self, stage: &str) -> Vec<Position> {
+        let input = if stage == "forecast" { Topic::Load } else { Topic::Forecasts };
+        Progress::of(self.bootstrap(), &self.group(stage), &self.topic(input)).unwrap().positions().unwrap()
+    }
+
+    /// Whether everything is answered and committed: forecasts first, for they are the input of the quotas.
+    pub(crate) fn is_done(&self) -> bool {
+        ["forecast", "quota"].iter().all(|stage| {
+            let positions = self.positions(stage);
+            for p in &positions {
+                assert!(p.committed.unwrap_or(0) <= p.end, "{stage} committed more than there is: {p:?}");
+            }
+            positions.iter().all(|p| p.committed == Some(p.end) || p.end == 0)
+        })
+    }
+
+    /// Waits until each of `members` processes has one of the three partitions, in both groups.
+    pub(crate) fn wait_until_shared(&self, members: usize) {
+        let shared = |stage| self.shares(stage) == vec![1; members];
+        let done = wait_until(PATIENCE, || shared("forecast") && shared("quota"));
+        done.unwrap_or_else(|e| panic!("{e}: {:?}, {:?}", self.shares("forecast"), self.shares("quota")));
+    }
+
+    /// Partitions of each member of a stage's group.
+    pub(crate) fn shares(&self, stage: &str) -> Vec<usize> {
+        groups::shares(self.bootstrap(), &self.group(stage)).unwrap_or_default()
+    }
+
+    /// Takes the outputs and the groups away, makes the topics anew, and waits until they can be read.
+    pub(crate) fn reset(&self) {
+        let outputs = [Topic::Forecasts, Topic::Quotas, Topic::DeadLetters].map(|topic| self.topic(topic));
+        removal::delete_topics(self.bootstrap(), &outputs.each_ref().map(String::as_str)).unwrap();
+        let stages = ["forecast", "quota"].map(|stage| self.group(stage));
+        removal::delete_groups(self.bootstrap(), &stages.each_ref().map(String::as_str)).unwrap();
+        self.broker.provision(&self.prefix);
+        let is_empty =
+            |topic: &String| client::read_all(self.bootstrap(), topic).is_ok_and(|records| records.is_empty());
+        wait_until(PATIENCE, || outputs.iter().all(is_empty)).unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+//! The ways of running the stages over one load topic, and what each must show beside the same bytes.
+
+use std::time::Instant;
+
+use tidegate_schemas::Topic;
+use tidegate_schemas::records::ForecastState;
+use tidegate_tests::binary;
+use tidegate_tests::client::Raw;
+use tidegate_tests::process::wait_until;
+
+use crate::answers::{self, Load, Outcome, Standing};
+use crate::processes::{Manner, Process};
+use crate::site::{PATIENCE, Site};
+
+const RECORDS: &str = "tidegate_records_total";
+const RESTORED: &str = "tidegate_restored_records_total";
+/// Batch of a process that is to be caught in the middle.
+const CAUGHT_BATCH: usize = 50;
+/// Processes that may get through before one is held.
+const TRIES: usize = 5;
+const WHOLE: Manner = Manner { max_batch: 5000, pace: None };
+/// The state depends on 303 minutes; marks into the log stand every half hour, and reports are a minute apart.
+const REWIND_MS: i64 = (303 + 30 + 1) * 60_000;
+
+/// What is special about a load.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    /// Command that publishes it.
+    pub(crate) publish: &'a [&'a str],
+    /// Share of the forecasts after which a process may be caught in the middle.
+    pub(crate) middle: f64,
+    /// Outputs a second of a process that is to be caught.
+    pub(crate) pace: u32,
+    /// Share of the nodes that are READY when it is caught, at least.
+    pub(crate) ready: f64,
+    /// Whether the load is longer than the past on which the state depends.
+    pub(crate) outlasts_the_reach: bool,
+}
+
+/// A plan at work.
+struct Trial<'a> {
+    site: &'a Site<'a>,
+    plan: &'a Plan<'a>,
+    load: Load,
+}
+
+type Variant = (&'static str, fn(&Trial<'_>));
+
+const VARIANTS: [Variant; 8] = [
+    ("batches of 1", |trial| trial.in_batches_of(1)),
+    ("batches of 7", |trial| trial.in_batches_of(7)),
+    ("batches of 5000", |trial| trial.in_batches_of(5000)),
+    ("a rewind that is bounded", |trial| trial.rewinds_as_far_as_the_reach()),
+    ("others join in the middle", |trial| trial.joined_in_the_middle()),
+    ("SIGTERM in the middle", |trial| trial.stopped_in_the_middle()),
+    ("SIGKILL in the middle", |trial| trial.killed_in_the_middle()),
+    ("SIGKILL after the first commit", |trial| trial.killed_after_the_first_commit()),
+];
+
+/// Publishes the load while three processes answer it, then answers it again in every other way.
+pub(crate) fn agree(site: &Site<'_>, plan: &Plan<'_>) {
+    let first = "three processes";
+    let started = Instant::now();
+    let trial = Trial::published_to_three(site, plan);
+    let reference = trial.outcome();
+    println!("{}{first}: {} reports, {:.1} s", site.prefix, trial.load.len(), started.elapsed().as_secs_f64());
+    for (name, run) in VARIANTS {
+        let started = Instant::now();
+        site.reset();
+        run(&trial);
+        let outcome = trial.outcome();
+        reference.assert_same(first, &outcome, name);
+        let repeated = (outcome.forecasts.repeated, outcome.quotas.repeated);
+        println!("{}{name}: repeated {repeated:?}, {:.1} s", site.prefix, started.elapsed().as_secs_f64());
+    }
+}
+
+impl<'a> Trial<'a> {
+    fn published_to_three(site: &'a Site<'a>, plan: &'a Plan<'a>) -> Self {
+        let processes = [(); 3].map(|()| Process::start(site, WHOLE));
+        site.wait_until_shared(3);
+        let place = ["--brokers", site.bootstrap(), "--prefix", &site.prefix];
+        // Small batches on the topic, so that a reader can take a little of each partition.
+        let folder = tempfile::tempdir().unwrap();
+        let settings = folder.path().join("publish.toml");
+        std::fs::write(&settings, "[kafka]\n\"batch.num.messages\" = 50\n").unwrap();
+        let place = [&place[..], &["--config", settings.to_str().unwrap()]].concat();
+        let _published = binary::run(&[plan.publish, &place].concat(), PATIENCE).expect_success();
+        let trial = Self { site, plan, load: answers::reports(&site.read(Topic::Load)) };
+        trial.finish(Vec::from(processes), 2);
+        trial
+    }
+
+    /// What stands on the topics, each report answered exactly once.
+    fn outcome(&self) -> Outcome {
+        let outcome = Outcome::read(self.site, &self.load);
+        let mut names: Vec<_> = self.load.values().map(|r| (r.node_id.clone(), r.sequence)).collect();
+        names.sort();
+        assert_eq!(outcome.forecasts.names(), names, "one forecast for each report");
+        assert_eq!(outcome.quotas.names(), names, "one quota command for each report");
+        outcome
+    }
+
+    /// Waits until all is answered and stops the processes; at least `workers` of them did some of the work.
+    fn finish(&self, processes: Vec<Process>, workers: usize) {
+        let done = wait_until(PATIENCE, || self.site.is_done());
+        let logs = || processes.iter().map(Process::log).collect::<Vec<_>>().join("\n");
+        done.unwrap_or_else(|e| panic!("{e}: {}\n{}", self.progress(), logs()));
+        for stage in ["forecast", "quota"] {
+            let shares: Vec<u64> = processes.iter().map(|p| p.counter(RECORDS, stage)).collect();
+            let worked = shares.iter().filter(|share| **share > 0).count();
+            assert!(worked >= workers, "{stage} was the work of {worked} processes: {shares:?}\n{}", logs());
+        }
+        for process in processes {
+            drop(process.terminate());
+        }
+        assert!(self.site.is_done(), "stopping took a commit back");
+    }
+
+    /// Where both groups stand.
+    fn progress(&self) -> String {
+        let of = |stage| format!("{stage}: shares {:?}, {:?}", self.site.shares(stage), self.site.positions(stage));
+        ["forecast", "quota"].map(of).join("\n")
+    }
+
+    fn in_batches_of(&self, max_batch: usize) {
+        let process = Process::start(self.site, Manner { max_batch, pace: None });
+        self.finish(vec![process], 1);
+    }
+
+    /// A new process would not read the whole past again.
+    fn rewinds_as_far_as_the_reach(&self) {
+        self.in_batches_of(5000);
+        for position in self.site.positions("forecast") {
+            let rewind: i64 = position.metadata.strip_prefix("rewind=").unwrap_or_default().parse().unwrap();
+            let of_partition = || self.load.range((position.partition, 0)..(position.partition + 1, 0));
+            let last = of_partition().map(|(_, report)| report.timestamp).max().unwrap();
+            let depth = last - self.load[&(position.partition, rewind)].timestamp;
+            assert!(depth <= REWIND_MS, "{position:?} rewinds {} minutes", depth / 60_000);
+            assert!(!self.plan.outlasts_the_reach || rewind > position.end / 2, "{position:?}");
+        }
+    }
+
+    /// A process at a pace, held still when it has forecast a share of the reports and many nodes are READY. One that got
+    /// through before it could be held is given another try.
+    fn caught_in_the_middle(&self) -> Process {
+        for _ in 0..TRIES {
+            let process = Process::start(self.site, self.caught_manner());
+            if self.catch(&process) {
+                return process;
+            }
+            process.kill();
+            self.site.reset();
+        }
+        panic!("{TRIES} processes got through before they could be held");
+    }
+
+    /// Holds the process still in the middle; `false` where it is too far by then.
+    fn catch(&self, process: &Process) -> bool {
+        let forecasts = self.site.counter(Topic::Forecasts);
+        let wanted = (self.load.len() as f64 * self.plan.middle) as u64;
+        // What it may still send once it is told to stop: its queue and the batch at hand.
+        let in_flight = self.plan.pace as usize / 10 + CAUGHT_BATCH;
+        loop {
+            let reached = wait_until(PATIENCE, || forecasts.count().unwrap() >= wanted);
+            reached.unwrap_or_else(|e| panic!("{e}\n{}", process.log()));
+            // Far shorter than the group's patience.
+            process.pause();
+            let so_far = self.site.read(Topic::Forecasts);
+            if so_far.len() + in_flight >= self.load.len() {
+                return false;
+            }
+            if Standing::of(&so_far).ready_share() >= self.plan.ready && !self.site.read(Topic::Quotas).is_empty() {
+                return true;
+            }
+            process.resume();
+        }
+    }
+
+    fn caught_manner(&self) -> Manner {
+        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace) }
+    }
+
+    /// What had been forecast when a process was gone: not all, or it was not caught in the middle.
+    fn forecasts_so_far(&self) -> Vec<Raw> {
+        let (forecasts, quotas) = (self.site.read(Topic::Forecasts), self.site.read(Topic::Quotas));
+        let all = self.load.len();
+        assert!(!quotas.is_empty() && forecasts.len() < all && quotas.len() < all, "it had answered all");
+        forecasts
+    }
+
+    /// The others have begun to join by the time the first goes on.
+    fn joined_in_the_middle(&self) {
+        let first = self.caught_in_the_middle();
+        let others = [(); 2].map(|()| Process::start(self.site, self.caught_manner()));
+        first.resume();
+        self.finish(std::iter::once(first).chain(others).collect(), 2);
+    }
+
+    /// It finds the signal when it goes on.
+    fn stopped_in_the_middle(&self) {
+        drop(self.caught_in_the_middle().stop_held());
+        self.goes_on_as_it_was();
+        assert_eq!(self.outcome().forecasts.repeated, 0, "a stop in good order leaves nothing to repeat");
+    }
+
+    fn killed_in_the_middle(&self) {
+        self.caught_in_the_middle().kill();
+        self.goes_on_as_it_was();
+    }
+
+    /// Another process takes over: it rebuilds the state, and nodes that were READY still are.
+    fn goes_on_as_it_was(&self) {
+        let before = self.forecasts_so_far();
+        let next = Process::start(self.site, WHOLE);
+        wait_until(PATIENCE, || self.site.is_done()).unwrap_or_else(|e| panic!("{e}\n{}", next.log()));
+        let (forecast, quota) = (next.counter(RESTORED, "forecast"), next.counter(RESTORED, "quota"));
+        assert!(forecast > 0 && quota > 0, "nothing was restored: {forecast}, {quota}\n{}", next.log());
+        let all_before = before.len() as u64;
+        assert!(
+            !self.plan.outlasts_the_reach || forecast < all_before * 4 / 5,
+            "{forecast} of {all_before} were read again"
+        );
+        self.finish(vec![next], 1);
+        self.stays_ready(&before);
+    }
+
+    /// A node that was READY in its last forecast before is READY in the next new one.
+    fn stays_ready(&self, before: &[Raw]) {
+        let standing = Standing::of(before);
+        let share = standing.ready_share();
+        // Some may have gone on while the process was caught.
+        assert!(share >= self.plan.ready / 2.0, "{share} of the nodes were READY");
+        let next = standing.next_of_ready(&self.site.read(Topic::Forecasts));
+        assert!(!next.is_empty(), "no READY node has a forecast after the restart");
+        for (node, state) in next {
+            assert_eq!(state, ForecastState::Ready, "{node} was READY before the restart");
+        }
+    }
+
+    /// The first commit already says from where the state must be rebuilt.
+    fn killed_after_the_first_commit(&self) {
+        let process = Process::start(self.site, self.caught_manner());
+        let committed = || self.site.positions("forecast").iter().any(|p| p.committed.is_some_and(|at| at > 0));
+        wait_until(PATIENCE, committed).unwrap_or_else(|e| panic!("{e}\n{}", process.log()));
+        process.kill();
+        let _so_far = self.forecasts_so_far();
+        self.finish(vec![Process::start(self.site, WHOLE)], 1);
+    }
+}

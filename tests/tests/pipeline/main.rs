@@ -1,0 +1,16 @@
+//! The built binary on real brokers: what a user would do, checked on the topics by clients that are not tidegate's.
+//!
+//! Tests that the embedded broker can serve run the same body on both; see [`fixture::on_both_brokers`].
+
+#![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
+
+mod bad_input;
+mod bad_settings;
+mod dead_letters;
+mod delivery;
+mod fixture;
+mod python_consumer;
+mod recordings;
+mod registry;
+mod shared_work;
+mod topics;
