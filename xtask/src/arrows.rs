@@ -1,0 +1,80 @@
+//! Who may use whom. Arrows go down only, and each capability has one room: `cargo metadata` tells what is so, the tables
+//! below what may be.
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use crate::programs::cargo;
+
+/// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
+const MAY_USE: [(&str, &[&str]); 10] = [
+    ("tidegate-schemas", &[]),
+    ("tidegate-broker", &["tidegate-schemas"]),
+    ("tidegate-producers", &["tidegate-broker", "tidegate-schemas"]),
+    ("tidegate-sinks", &["tidegate-broker", "tidegate-schemas"]),
+    ("tidegate-forecast", &["tidegate-schemas"]),
+    ("tidegate-quota", &["tidegate-schemas"]),
+    ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
+    (
+        "tidegate",
+        &[
+            "tidegate-broker",
+            "tidegate-forecast",
+            "tidegate-producers",
+            "tidegate-quota",
+            "tidegate-schemas",
+            "tidegate-sinks",
+            "tidegate-stages",
+        ],
+    ),
+    (
+        "tidegate-tests",
+        &[
+            "tidegate-broker",
+            "tidegate-forecast",
+            "tidegate-producers",
+            "tidegate-quota",
+            "tidegate-schemas",
+            "tidegate-sinks",
+            "tidegate-stages",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Libraries that only some rooms may know.
+const ONLY_IN: [(&str, &[&str]); 3] = [
+    ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
+    ("burn", &["tidegate-forecast"]),
+    ("tokio", &["tidegate", "tidegate-sinks", "tidegate-tests"]),
+];
+
+/// Compares the workspace with the tables.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let output = cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().context("cargo metadata names no packages")? {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some((_, allowed)) = MAY_USE.iter().find(|(room, _)| *room == name) else {
+            wrong.push(format!("{name} is in no table of xtask/src/arrows.rs"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            wrong.extend(fault(name, allowed, dependency));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!("the rooms do not keep to ARCHITECTURE:\n  {}", wrong.join("\n  "))
+}
+
+fn fault(room: &str, allowed: &[&str], dependency: &Value) -> Option<String> {
+    let used = dependency["name"].as_str().unwrap_or_default();
+    let ours = !dependency["path"].is_null();
+    let known_to = ONLY_IN.iter().find(|(library, _)| *library == used).map(|(_, rooms)| *rooms);
+    let forbidden = (ours && !allowed.contains(&used)) || known_to.is_some_and(|rooms| !rooms.contains(&room));
+    forbidden.then(|| format!("{room} must not use {used}"))
+}

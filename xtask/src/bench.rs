@@ -1,0 +1,27 @@
+//! `cargo xtask bench …`: builds, then hands over to the benchmark, which stands with the tests and their Kafka.
+
+use clap::{Args, Subcommand};
+
+use crate::programs;
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Reports to quota commands on a real Kafka, beside bare loops of librdkafka in the same run.
+    Pipeline(Flags),
+}
+
+/// Flags of the benchmark, passed on to it as they are: `cargo xtask bench pipeline --help` names them.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Flags {
+    /// Passed on.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
+    flags: Vec<String>,
+}
+
+pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
+    let Bench::Pipeline(flags) = bench;
+    programs::build()?;
+    programs::run(programs::built("bench-pipeline")?.args(&flags.flags))
+}
