@@ -138,6 +138,12 @@ pub trait Stage: Send {
     /// Processes a batch; each verdict names the index of its input, in ascending order.
     fn process(&mut self, batch: &[Received<Self::Input>]) -> Vec<(usize, Verdict<Self::Output>)>;
 
+    /// By what an output is counted ([`Metrics::counting`](crate::Metrics::counting)), e.g. the state of a forecast.
+    fn label(&self, output: &Self::Output) -> Option<&'static str> {
+        let _ = output;
+        None
+    }
+
     /// Whether the last output of each node, read from the output topic, is this stage's saved state.
     fn restores_from_output(&self) -> bool {
         false

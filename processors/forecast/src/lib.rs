@@ -16,6 +16,7 @@
 mod artifact;
 pub mod baseline;
 mod card;
+mod demotion;
 mod error;
 mod features;
 mod history;
@@ -30,6 +31,7 @@ mod train;
 
 pub use artifact::Artifact;
 pub use card::{Card, DataCard, FileCard};
+pub use demotion::WindowScore;
 pub use error::ForecastError;
 pub use features::INPUTS;
 pub use load::{

@@ -112,6 +112,10 @@ impl Stage for ForecastStage {
         verdicts.into_iter().enumerate().filter_map(|(index, verdict)| Some((index, verdict?))).collect()
     }
 
+    fn label(&self, forecast: &Forecast) -> Option<&'static str> {
+        Some(forecast.state.name())
+    }
+
     fn depends_on_past(&self) -> bool {
         true
     }
