@@ -142,7 +142,7 @@ impl Tail {
 }
 
 /// Both ends of a partition. A partition that was created a moment ago may not be served yet: it is asked again.
-fn watermarks(
+pub(crate) fn watermarks(
     consumer: &BaseConsumer<QuietContext>,
     settings: &KafkaSettings,
     topic: &str,
@@ -161,7 +161,7 @@ fn watermarks(
     }
 }
 
-fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
+pub(crate) fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
     RawRecord {
         topic: message.topic().to_owned(),
         partition: message.partition(),

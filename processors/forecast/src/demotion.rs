@@ -130,6 +130,12 @@ impl Scores {
         std::array::from_fn(|index| self.windows[slot(self.window - WINDOWS + index as i64)])
     }
 
+    /// The same with the event time at which each began.
+    pub(crate) fn dated_windows(&self) -> Vec<(i64, WindowScore)> {
+        let begun = (self.window - WINDOWS..).map(|window| window * crate::state::CONTEXT_WINDOW_MS);
+        begun.zip(self.whole_windows()).collect()
+    }
+
     /// Begins windows up to `window`, and judges by those before it.
     fn enter(&mut self, window: i64) {
         let passed = window.saturating_sub(self.window).clamp(0, SLOTS as i64);

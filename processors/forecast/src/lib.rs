@@ -28,6 +28,7 @@ mod numeric;
 mod state;
 mod tensors;
 mod train;
+mod view;
 
 pub use artifact::Artifact;
 pub use card::{Card, DataCard, FileCard};
@@ -39,4 +40,5 @@ pub use load::{
 };
 pub use model::Model;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
+pub use view::{PastView, ResourceView, ScoreView};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};

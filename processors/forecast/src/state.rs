@@ -177,6 +177,18 @@ impl Track {
         self.is_ready() && self.scores.is_demoted()
     }
 
+    pub(crate) fn interval_ms(&self) -> i64 {
+        self.interval_ms
+    }
+
+    pub(crate) fn begun_ms(&self) -> i64 {
+        self.begun_ms
+    }
+
+    pub(crate) fn measured_ms(&self) -> i64 {
+        self.measured_ms
+    }
+
     pub(crate) fn features(&self) -> Features {
         Features::of(&self.history, self.interval_ms)
     }

@@ -2,6 +2,7 @@
 
 use crate::error::QuotaError;
 use crate::rails::Rails;
+use crate::steps::Steps;
 use crate::{reason, threshold};
 
 /// Resources with a forecast.
@@ -114,8 +115,14 @@ pub struct Decision {
 /// Decides by the `threshold` policy.
 #[must_use]
 pub fn decide(settings: &Settings, inputs: &Inputs) -> Decision {
+    decide_in_steps(settings, inputs, &mut ())
+}
+
+/// [`decide`], telling each step.
+pub fn decide_in_steps(settings: &Settings, inputs: &Inputs, steps: &mut impl Steps) -> Decision {
     let scale = threshold::scale(inputs.predicted_load(), inputs.current_load());
-    let (bounded, limits_hit) = settings.rails.bound(scale);
+    steps.step("policy", inputs.predicted_load(), scale, || threshold::words(inputs.predicted_load(), scale));
+    let (bounded, limits_hit) = settings.rails.bound(scale, steps);
     let reason = reason::threshold(inputs, round(scale), round(bounded), &limits_hit);
     Decision {
         quota: round(inputs.base_quota * bounded),

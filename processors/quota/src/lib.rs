@@ -8,8 +8,10 @@ mod decision;
 mod error;
 mod rails;
 mod reason;
+mod steps;
 pub mod threshold;
 
-pub use decision::{Decision, Inputs, Resource, Settings, decide};
+pub use decision::{Decision, Inputs, Resource, Settings, decide, decide_in_steps};
 pub use error::QuotaError;
 pub use rails::Rails;
+pub use steps::{Step, Steps};

@@ -1,6 +1,7 @@
 //! Guard rails round any policy: what binds is named, in the order in which it bound (minimum, then maximum).
 
 use crate::error::QuotaError;
+use crate::steps::Steps;
 
 /// Bounds of the quota, as multiples of the base quota.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,14 +36,16 @@ impl Rails {
 
     /// Bounds a scale; names what bound it.
     #[must_use]
-    pub fn bound(&self, scale: f64) -> (f64, Vec<&'static str>) {
-        if scale.is_nan() || scale < self.min_scale {
-            (self.min_scale, vec!["min"])
+    pub fn bound(&self, scale: f64, steps: &mut impl Steps) -> (f64, Vec<&'static str>) {
+        let (name, bound) = if scale.is_nan() || scale < self.min_scale {
+            ("min", self.min_scale)
         } else if scale > self.max_scale {
-            (self.max_scale, vec!["max"])
+            ("max", self.max_scale)
         } else {
-            (scale, Vec::new())
-        }
+            return (scale, Vec::new());
+        };
+        steps.step(name, scale, bound, || format!("{name}_scale is {bound}"));
+        (bound, vec![name])
     }
 }
 
@@ -56,7 +59,7 @@ mod tests {
         fn the_result_is_within_and_what_bound_is_named(scale: f64, min in 0.0..2.0f64, more in 0.0..4.0f64) {
             let rails = Rails { min_scale: min, max_scale: min + more };
             prop_assert_eq!(rails.validate(), Ok(()));
-            let (bounded, hit) = rails.bound(scale);
+            let (bounded, hit) = rails.bound(scale, &mut ());
             prop_assert!((min..=min + more).contains(&bounded));
             prop_assert_eq!(hit.is_empty(), bounded == scale);
         }

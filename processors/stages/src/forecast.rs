@@ -31,6 +31,12 @@ impl ForecastStage {
         Self { model, partitions: HashMap::new() }
     }
 
+    /// What is kept of a node of a partition; `None` where it was never heard of.
+    #[must_use]
+    pub fn node(&self, partition: i32, node_id: &str) -> Option<&NodeState> {
+        self.partitions.get(&partition)?.get(node_id)?.state.as_deref()
+    }
+
     /// Sorts the new reports of a batch into rounds of distinct nodes; repeated ones become verdicts at once.
     fn rounds(
         &mut self,

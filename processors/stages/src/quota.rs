@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
-use tidegate_quota::{Inputs, Settings, decide};
+use tidegate_quota::{Inputs, Settings, Step, Steps, decide_in_steps};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, ForecastState, QuotaCommand};
 
@@ -23,6 +23,14 @@ impl QuotaStage {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self { settings, answered: HashMap::new() }
+    }
+
+    /// The steps to the command that [`Stage::process`] would give for this forecast now; nothing changes.
+    #[must_use]
+    pub fn steps(&self, forecast: &Forecast) -> Vec<Step> {
+        let mut steps = Vec::new();
+        command(&self.settings, forecast, &mut steps);
+        steps
     }
 
     /// Notes the sequence; `false` where it was answered before.
@@ -81,7 +89,7 @@ impl Stage for QuotaStage {
             verdicts.push((
                 index,
                 if new {
-                    Verdict::Output(command(&self.settings, forecast))
+                    Verdict::Output(command(&self.settings, forecast, &mut ()))
                 } else {
                     Verdict::Drop(DropReason::Repeated)
                 },
@@ -103,7 +111,7 @@ impl Stage for QuotaStage {
     }
 }
 
-fn command(settings: &Settings, forecast: &Forecast) -> QuotaCommand {
+fn command(settings: &Settings, forecast: &Forecast, steps: &mut impl Steps) -> QuotaCommand {
     let inputs = Inputs {
         timestamp: forecast.timestamp,
         base_quota: forecast.base_quota,
@@ -113,7 +121,7 @@ fn command(settings: &Settings, forecast: &Forecast) -> QuotaCommand {
         current_memory: forecast.current.memory,
         from_model: forecast.state == ForecastState::Ready,
     };
-    let decision = decide(settings, &inputs);
+    let decision = decide_in_steps(settings, &inputs, steps);
     QuotaCommand {
         node_id: forecast.node_id.clone(),
         pool: forecast.pool.clone(),
