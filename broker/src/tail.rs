@@ -17,6 +17,8 @@ use crate::settings::{ASK, KafkaSettings, create};
 pub enum From {
     /// At the oldest record.
     Beginning,
+    /// At the newest so many of each partition; at least 0, and at the oldest where there are fewer.
+    Last(i64),
     /// After the newest.
     End,
 }
@@ -82,7 +84,11 @@ impl Tail {
         let mut behind = BTreeSet::new();
         for partition in partitions.iter().copied() {
             let (low, high) = watermarks(&consumer, settings, topic, partition)?;
-            let start = if from == From::Beginning { low } else { high };
+            let start = match from {
+                From::Beginning => low,
+                From::Last(count) => high.saturating_sub(count.max(0)).max(low),
+                From::End => high,
+            };
             if start < high {
                 behind.insert(partition);
             }

@@ -52,6 +52,12 @@ impl Controls {
         }
     }
 
+    /// Number of targets of which something was said.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        self.nodes.len() + self.pools.len()
+    }
+
     /// Whether nothing was ever said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
