@@ -1,14 +1,16 @@
 //! The quota stage: forecasts in, one command a forecast out, changed or not: it renews the lease.
 //!
 //! Its state is the last command of each node, which the compacted quotas topic keeps: a forecast at or below the
-//! sequence of the last command was answered already.
+//! sequence of the last command was answered already. Operators' controls come from the side input.
 
 use std::collections::HashMap;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
 use tidegate_quota::{Inputs, Settings, decide};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, QuotaCommand};
+use tidegate_schemas::records::{Control, Forecast, ForecastState, QuotaCommand};
+
+use crate::controls::ControlTable;
 
 /// The stage.
 #[derive(Debug)]
@@ -16,13 +18,16 @@ pub struct QuotaStage {
     settings: Settings,
     /// Sequence of each node's last command, by partition.
     answered: HashMap<i32, HashMap<Box<str>, i64>>,
+    controls: ControlTable,
+    /// Newest event time processed: what is told of the controls goes by it, never a decision.
+    newest: i64,
 }
 
 impl QuotaStage {
     /// A stage that decides by `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, answered: HashMap::new() }
+        Self { settings, answered: HashMap::new(), controls: ControlTable::default(), newest: i64::MIN }
     }
 
     /// Notes the sequence; `false` where it was answered before.
@@ -77,6 +82,7 @@ impl Stage for QuotaStage {
         let mut verdicts = Vec::with_capacity(batch.len());
         for (index, received) in batch.iter().enumerate() {
             let forecast = &received.record;
+            self.newest = self.newest.max(forecast.timestamp);
             let new = self.is_new(received.source.partition, &forecast.node_id, forecast.sequence);
             verdicts.push((
                 index,
@@ -88,6 +94,22 @@ impl Stage for QuotaStage {
             ));
         }
         verdicts
+    }
+
+    fn side_input(&self) -> Option<Topic> {
+        Some(Topic::Controls)
+    }
+
+    fn check_side(&self, key: &str, control: &Control) -> Result<(), Rejection> {
+        ControlTable::check(key, control)
+    }
+
+    fn side(&mut self, key: &str, value: Option<Control>) {
+        self.controls.take(key, value);
+    }
+
+    fn controls_in_force(&self) -> usize {
+        self.controls.in_force_at(self.newest)
     }
 
     fn restores_from_output(&self) -> bool {
