@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, demo, edge, record, replay, run, schemas, simulate, topics, train, watch};
+use crate::commands::{completions, control, demo, edge, record, replay, run, schemas, simulate, topics, train, watch};
 use crate::exit;
 
 /// Moves the quotas of an edge fleet ahead of its load.
@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Record(record::Record),
     Watch(watch::Watch),
     Train(train::Train),
+    Control(control::Control),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),

@@ -1,6 +1,7 @@
 //! One file per command; each takes its arguments and the common ones.
 
 pub(crate) mod completions;
+pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod edge;
 pub(crate) mod record;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Record(record) => record.run(&common),
         Command::Watch(watch) => watch.run(&common),
         Command::Train(train) => train.run(&common),
+        Command::Control(control) => control.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),
         Command::Completions(completions) => completions.run(),
