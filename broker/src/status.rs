@@ -125,7 +125,11 @@ impl Metrics {
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
             batch_seconds: Histogram::with_opts(seconds)?,
             // Both show only where there is a side input: neither has a value until one is set.
-            side: counters("tidegate_side_records_total", "Records of the side input, by what became of them.", "result")?,
+            side: counters(
+                "tidegate_side_records_total",
+                "Records of the side input, by what became of them.",
+                "result",
+            )?,
             controls_in_force: IntGaugeVec::new(
                 opts("tidegate_controls_in_force", "Controls in force by the newest event time processed."),
                 &[],

@@ -48,6 +48,9 @@ impl End {
 /// An end: an instant as [`parse`] takes it, or a duration such as `2h`.
 pub(crate) fn parse_end(text: &str) -> Result<End, String> {
     if let Ok(length) = humantime::parse_duration(text) {
+        if length.is_zero() {
+            return Err("it must be longer than that".to_owned());
+        }
         return i64::try_from(length.as_millis()).map(End::After).map_err(|e| e.to_string());
     }
     let refused = |_| "it wants an instant, 2026-01-05T00:00:00Z or milliseconds, or a duration such as 2h".to_owned();
@@ -66,6 +69,7 @@ mod tests {
         assert_eq!(parse_end("1767571200000"), Ok(End::At(1_767_571_200_000)));
         assert_eq!(parse_end("2026-01-05 00:00:00"), Ok(End::At(1_767_571_200_000)));
         assert_eq!(parse_end("2h").map(|end| end.of(1_000)), Ok(7_201_000));
+        assert_eq!(parse_end("0s"), Err("it must be longer than that".to_owned()));
         assert!(parse_end("soon").unwrap_err().contains("such as 2h"));
     }
 }

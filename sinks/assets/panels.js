@@ -63,7 +63,7 @@ function showControls(controls) {
   const list = $("node-controls");
   const lines = controls.map(({ target, words, by, why, until }) => {
     const whose = target.startsWith("pool:") ? ` for ${target}` : "";
-    return `${words.join(", ")}${whose}, by ${by}: ${why}${known(until) ? ` (until ${dayAndClock(until)} UTC)` : ""}`;
+    return `Control: ${words.join(", ")}${whose}, by ${by}: ${why}${known(until) ? ` (until ${dayAndClock(until)} UTC)` : ""}`;
   });
   list.hidden = lines.length === 0;
   if (list.textContent === lines.join("")) return;

@@ -73,7 +73,8 @@ pub(super) fn compare(
             let holds = |c: &&Control| !c.is_clear() && c.until.is_none_or(|until| until > at);
             if let Some(before) = said.last().filter(holds).filter(|_| !is_named(target)) {
                 let control = clear(target, at, by, why);
-                let step = Step { target: target.into(), change: Change::Clear, control, present: Some(before.clone()) };
+                let step =
+                    Step { target: target.into(), change: Change::Clear, control, present: Some(before.clone()) };
                 steps.push(step);
             }
         }

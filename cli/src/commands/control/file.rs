@@ -183,10 +183,30 @@ why = 'test'
     }
 
     #[test]
+    fn the_example_of_the_docs_is_a_file() {
+        let wanted = parse(include_str!("../../../../docs/controls.toml"), None, None).unwrap();
+        let words: Vec<_> =
+            wanted.entries.iter().map(|e| format!("{}: {}", e.target, e.words.words().join(", "))).collect();
+        assert_eq!(
+            words,
+            [
+                "pool:web: freeze",
+                "node-0003: override 1500",
+                "pool:batch: min 200, max 900.5, policy headroom, mode recommend"
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let said = |rest: &str| parse(&format!("by = 'a'\nwhy = 'b'\n{rest}"), None, None).unwrap_err();
         let with = |row: &str| said(&format!("[[control]]\ntarget = 'n'\n{row}\n"));
-        assert_eq!(with("overide = 3").lines().next(), Some("line 5: unknown field `overide`, expected one of `target`, `override`, `freeze`, `min`, `max`, `policy`, `mode`, `from`, `until`, `by`, `why`"));
+        assert_eq!(
+            with("overide = 3").lines().next(),
+            Some(
+                "line 5: unknown field `overide`, expected one of `target`, `override`, `freeze`, `min`, `max`, `policy`, `mode`, `from`, `until`, `by`, `why`"
+            )
+        );
         assert_eq!(with("override = -3"), "line 3: n: override is -3; it must be a finite number of at least 0");
         assert_eq!(with("override = nan"), "line 3: n: override is NaN; it must be a finite number of at least 0");
         assert_eq!(with(""), "line 3: n: nothing is asked for; give override, freeze, min, max, policy or mode");

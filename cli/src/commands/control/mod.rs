@@ -207,14 +207,16 @@ impl Set {
         }
         show::check(&control, self.from.is_some()).map_err(wrong)?;
         let topic = ControlTopic::open(common)?;
+        let before = topic.read()?.last(&self.target).filter(|c| !c.is_clear()).cloned();
+        let sender = topic.sender()?;
+        // The fleet's time goes on: it is looked up last.
         let moments = topic.moments(&[&self.target])?;
-        let known = moments.tell_unknown(&self.target);
         if self.from.is_none() {
             control = self.control(moments.next(&self.target));
             show::check(&control, true).map_err(wrong)?;
         }
-        let before = topic.read()?.last(&self.target).filter(|c| !c.is_clear()).cloned();
-        topic.publish(&[&control])?;
+        sender.publish(&[&control])?;
+        let known = moments.tell_unknown(&self.target);
         show::said(common, Some(&control), before.as_ref(), known)
     }
 
@@ -245,8 +247,9 @@ impl Clear {
             super::tell(format!("nothing is said of {}; there is nothing to clear", self.target));
             return show::said(common, None, None, true);
         };
+        let sender = topic.sender()?;
         clear.timestamp = topic.moments(&[&self.target])?.next(&self.target);
-        topic.publish(&[&clear])?;
+        sender.publish(&[&clear])?;
         show::said(common, Some(&clear), Some(&before), true)
     }
 }
@@ -266,16 +269,17 @@ impl Bulk {
         let wanted = file::read(&self.file, self.by.as_deref(), self.why.as_deref())?;
         let topic = ControlTopic::open(common)?;
         let present = topic.read()?;
+        let sender = apply.then(|| topic.sender()).transpose()?;
         let moments = topic.moments(&self.targets(&wanted, &present))?;
-        for entry in &wanted.entries {
-            moments.tell_unknown(&entry.target);
-        }
         let prune = self.prune.then_some(&wanted.said);
         let steps = compare::compare(&wanted.entries, &present, |target| moments.next(target), prune);
         let steps = steps.map_err(|e| failure(exit::DATA, format!("{}: {e}", self.file.display())))?;
-        if apply {
+        if let Some(sender) = sender {
             let new: Vec<_> = steps.iter().filter_map(Step::to_publish).collect();
-            topic.publish(&new)?;
+            sender.publish(&new)?;
+        }
+        for entry in &wanted.entries {
+            moments.tell_unknown(&entry.target);
         }
         if common.json {
             return super::say_json(&json!({ "applied": apply, "changes": steps }));

@@ -52,32 +52,20 @@ impl ControlTopic {
             });
             match checked {
                 Ok(control) => controls.take(control),
-                Err(e) => tracing::warn!("{}/{}/{} counts for nothing: {e}", self.name, record.partition, record.offset),
+                Err(e) => {
+                    tracing::warn!("{}/{}/{} counts for nothing: {e}", self.name, record.partition, record.offset)
+                }
             }
         }
         Ok(controls)
     }
 
-    /// Publishes controls, each keyed by its target, and waits until the broker has them.
-    pub(super) fn publish(&self, controls: &[&Control]) -> anyhow::Result<()> {
-        if controls.is_empty() {
-            return Ok(());
-        }
+    /// Makes ready to publish, so that little time passes between a look at the fleet's time and the control's arrival.
+    pub(super) fn sender(&self) -> anyhow::Result<Sender<'_>> {
         let encoder = Encoder::new(Topic::Controls, Control::KIND, &*self.ids)?;
         let deliveries = Arc::new(Deliveries::default());
         let publisher = Publisher::new(&self.kafka, Arc::<Deliveries>::clone(&deliveries))?;
-        let mut value = Vec::new();
-        for control in controls {
-            encoder.encode(*control, &mut value)?;
-            let key = Some(control.target.as_bytes());
-            publisher.send(&Outgoing { topic: &self.name, key, payload: Some(&value), ..Outgoing::default() })?;
-        }
-        let taken = commands::drain(&publisher, || self.stop.is_set())?;
-        match deliveries.first_failure() {
-            Some(why) => Err(failure(exit::UNAVAILABLE, format!("the control was not taken: {why}"))),
-            None if !taken => Err(failure(exit::UNAVAILABLE, "stopped before the broker had the control")),
-            None => Ok(()),
-        }
+        Ok(Sender { topic: self, encoder, publisher, deliveries })
     }
 
     /// Event times of targets.
@@ -91,3 +79,29 @@ impl ControlTopic {
     }
 }
 
+/// Publishes controls.
+pub(super) struct Sender<'a> {
+    topic: &'a ControlTopic,
+    encoder: Encoder,
+    publisher: Publisher,
+    deliveries: Arc<Deliveries>,
+}
+
+impl Sender<'_> {
+    /// Publishes controls, each keyed by its target, and waits until the broker has them.
+    pub(super) fn publish(&self, controls: &[&Control]) -> anyhow::Result<()> {
+        let ControlTopic { name, stop, .. } = self.topic;
+        let mut value = Vec::new();
+        for control in controls {
+            self.encoder.encode(*control, &mut value)?;
+            let key = Some(control.target.as_bytes());
+            self.publisher.send(&Outgoing { topic: name, key, payload: Some(&value), ..Outgoing::default() })?;
+        }
+        let taken = commands::drain(&self.publisher, || stop.is_set())?;
+        match self.deliveries.first_failure() {
+            Some(why) => Err(failure(exit::UNAVAILABLE, format!("the control was not taken: {why}"))),
+            None if !taken => Err(failure(exit::UNAVAILABLE, "stopped before the broker had the control")),
+            None => Ok(()),
+        }
+    }
+}
