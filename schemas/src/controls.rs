@@ -158,9 +158,8 @@ mod tests {
     fn any_control() -> impl Strategy<Value = Control> {
         let quota = proptest::option::weighted(0.8, 1.0..9.0f64);
         let length = proptest::option::weighted(0.5, 1i64..15);
-        (prop_oneof!["a", "b", "pool:a"], 0i64..30, length, quota).prop_map(|(target, from, length, quota)| {
-            control(&target, from, length.map(|length| from + length), quota)
-        })
+        (prop_oneof!["a", "b", "pool:a"], 0i64..30, length, quota)
+            .prop_map(|(target, from, length, quota)| control(&target, from, length.map(|length| from + length), quota))
     }
 
     proptest! {
@@ -215,7 +214,10 @@ mod tests {
         };
         assert_eq!(good.validate_in_log("a"), Ok(()));
         assert_eq!(good.validate_in_log("b").unwrap_err().class(), "key-mismatch");
-        assert_eq!(wrong(|c| c.override_quota = Some(-5.0)), "override is -5; it must be a finite number of at least 0");
+        assert_eq!(
+            wrong(|c| c.override_quota = Some(-5.0)),
+            "override is -5; it must be a finite number of at least 0"
+        );
         assert_eq!(wrong(|c| c.min_quota = Some(f64::NAN)), "min is NaN; it must be a finite number of at least 0");
         assert_eq!(
             wrong(|c| (c.min_quota, c.max_quota) = (Some(2.0), Some(1.0))),

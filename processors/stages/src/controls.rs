@@ -169,11 +169,7 @@ mod tests {
 
     fn any_control() -> impl Strategy<Value = Control> {
         let quota = || proptest::option::of(0.0..9.0f64);
-        let mode = prop_oneof![
-            Just(ControlMode::Unchanged),
-            Just(ControlMode::Recommend),
-            Just(ControlMode::Enforce)
-        ];
+        let mode = prop_oneof![Just(ControlMode::Unchanged), Just(ControlMode::Recommend), Just(ControlMode::Enforce)];
         let target = prop_oneof!["a", "b", "pool:a", "pool:b"];
         (target, 0i64..30, proptest::option::of(1i64..15), quota(), any::<bool>(), quota(), mode).prop_map(
             |(target, from, length, override_quota, freeze, max_quota, mode)| Control {

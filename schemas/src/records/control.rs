@@ -183,8 +183,7 @@ impl Control {
         if let Some(until) = self.until.filter(|until| *until <= self.timestamp) {
             return Err(InvalidControl::BadSpan { from: self.timestamp, until });
         }
-        let texts =
-            [("target", &self.target, TARGET_BYTES), ("by", &self.by, BY_BYTES), ("why", &self.why, WHY_BYTES)];
+        let texts = [("target", &self.target, TARGET_BYTES), ("by", &self.by, BY_BYTES), ("why", &self.why, WHY_BYTES)];
         for (field, text, most) in texts {
             if text.trim().is_empty() {
                 return Err(InvalidControl::Unsaid(field));
