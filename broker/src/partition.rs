@@ -46,12 +46,7 @@ impl PartitionReader {
     ///
     /// # Errors
     /// [`BrokerError::Unreachable`], and what the broker refuses.
-    pub fn open(
-        settings: &KafkaSettings,
-        topic: &str,
-        partition: i32,
-        last: Option<i64>,
-    ) -> Result<Self, BrokerError> {
+    pub fn open(settings: &KafkaSettings, topic: &str, partition: i32, last: Option<i64>) -> Result<Self, BrokerError> {
         let mut config = settings.consumer(None);
         config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;

@@ -97,6 +97,8 @@ pub struct Metrics {
     pub(crate) assigned: IntGauge,
     pub(crate) batch_seconds: Histogram,
     pub(crate) by_label: Option<IntCounterVec>,
+    pub(crate) side: IntCounterVec,
+    pub(crate) controls_in_force: IntGaugeVec,
 }
 
 impl Metrics {
@@ -124,6 +126,16 @@ impl Metrics {
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
             batch_seconds: Histogram::with_opts(seconds)?,
             by_label: None,
+            // Both show only where there is a side input: neither has a value until one is set.
+            side: counters(
+                "tidegate_side_records_total",
+                "Records of the side input, by what became of them.",
+                "result",
+            )?,
+            controls_in_force: IntGaugeVec::new(
+                opts("tidegate_controls_in_force", "Controls in force by the newest event time processed."),
+                &[],
+            )?,
         };
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.outputs.clone()))?;
@@ -134,6 +146,8 @@ impl Metrics {
         registry.register(Box::new(metrics.committed.clone()))?;
         registry.register(Box::new(metrics.assigned.clone()))?;
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
+        registry.register(Box::new(metrics.side.clone()))?;
+        registry.register(Box::new(metrics.controls_in_force.clone()))?;
         Ok(metrics)
     }
 

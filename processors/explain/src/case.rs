@@ -1,10 +1,12 @@
 //! One decision taken out of the evidence: the command, its forecast, the command before it, and the stretch of load.
 
+use std::collections::BTreeMap;
+
 use tidegate_forecast::REACH_MS;
 use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 
 use crate::error::ExplainError;
-use crate::evidence::{Evidence, Held};
+use crate::evidence::{Evidence, Held, Oldest};
 
 /// Hours that a decision depends on, rounded up.
 const HOURS: i64 = (REACH_MS + 3_599_999) / 3_600_000;
@@ -32,7 +34,8 @@ pub struct Case {
     pub(crate) forecast: Option<Held<Forecast>>,
     /// The command before it, from which the decision went on.
     pub(crate) before: Option<QuotaCommand>,
-    pub(crate) controls: Vec<(String, Option<Control>)>,
+    /// In the order of their topic.
+    pub(crate) controls: Vec<Held<Option<Control>>>,
 }
 
 impl Case {
@@ -45,7 +48,8 @@ impl Case {
             return Err(ExplainError::UnknownNode(evidence.node_id));
         }
         let sequence = choose(&evidence, wanted)?;
-        let Evidence { mut reports, forecasts, commands, controls, oldest, .. } = evidence;
+        let Evidence { mut reports, forecasts, commands, mut controls, oldest, .. } = evidence;
+        controls.sort_by_key(|held| held.raw.offset);
         let before = commands.iter().filter(|held| held.record.sequence < sequence);
         let before = before.max_by_key(|held| held.record.sequence).map(|held| held.record.clone());
         let command = commands.into_iter().find(|held| held.record.sequence == sequence);
@@ -74,12 +78,7 @@ impl Case {
 }
 
 /// Whether reports of the stretch may be missing at its begin; `None`: they are all there, or never were.
-fn missing(
-    oldest: &std::collections::BTreeMap<(String, i32), crate::evidence::Oldest>,
-    topic: &str,
-    partition: i32,
-    since: i64,
-) -> Option<String> {
+fn missing(oldest: &BTreeMap<(String, i32), Oldest>, topic: &str, partition: i32, since: i64) -> Option<String> {
     let oldest = oldest.get(&(topic.to_owned(), partition))?;
     let reaches_back = oldest.event_time.is_some_and(|at| at < since);
     (oldest.offset > 0 && !reaches_back).then(|| {
@@ -93,26 +92,22 @@ fn missing(
 
 /// The sequence of the wanted decision: that of a command, or of a report where no command of the node is there at all.
 fn choose(evidence: &Evidence, wanted: Wanted) -> Result<i64, ExplainError> {
-    let commands = evidence.commands.iter().map(|held| (held.record.timestamp, held.record.sequence));
-    let reports = evidence.reports.iter().map(|held| (held.record.timestamp, held.record.sequence));
-    let mut all: Vec<(i64, i64)> =
-        if evidence.commands.is_empty() { reports.collect() } else { commands.collect() };
-    all.sort_by_key(|(_, sequence)| *sequence);
+    let commands = evidence.commands.iter().map(|held| (held.record.sequence, held.record.timestamp));
+    let reports = evidence.reports.iter().map(|held| (held.record.sequence, held.record.timestamp));
+    let all: BTreeMap<i64, i64> = if evidence.commands.is_empty() { reports.collect() } else { commands.collect() };
     let node = evidence.node_id.clone();
-    let there = || match (all.first(), all.last()) {
-        (Some((from_ms, first)), Some((to_ms, last))) => {
+    let there = || match (all.first_key_value(), all.last_key_value()) {
+        (Some((first, from_ms)), Some((last, to_ms))) => {
             format!("there are sequences {first} to {last}, of event times {from_ms} to {to_ms}")
         }
         _ => "there is none at all".to_owned(),
     };
-    let found = match wanted {
-        Wanted::Last => all.last(),
-        Wanted::At(at_ms) => all.iter().rfind(|(time, _)| *time <= at_ms),
-        Wanted::Sequence(sequence) => all.iter().find(|(_, known)| *known == sequence),
-    };
-    found.map(|(_, sequence)| *sequence).ok_or_else(|| match wanted {
-        Wanted::At(at_ms) => ExplainError::NothingBefore { node, at_ms, there: there() },
-        Wanted::Sequence(sequence) => ExplainError::NoSuchSequence { node, sequence, there: there() },
-        Wanted::Last => ExplainError::UnknownNode(node),
-    })
+    // Where there are commands, a report that has none is no answer.
+    let found = evidence.cause(wanted).filter(|_| evidence.commands.is_empty() || evidence.has_command(wanted));
+    match (found, wanted) {
+        (Some((_, _, sequence, _)), _) => Ok(sequence),
+        (None, Wanted::At(at_ms)) => Err(ExplainError::NothingBefore { node, at_ms, there: there() }),
+        (None, Wanted::Sequence(sequence)) => Err(ExplainError::NoSuchSequence { node, sequence, there: there() }),
+        (None, Wanted::Last) => Err(ExplainError::UnknownNode(node)),
+    }
 }

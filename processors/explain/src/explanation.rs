@@ -78,7 +78,16 @@ pub struct Said {
     /// As it was published.
     pub memory: WhatModelSaid,
     /// What the model says of a demoted resource, whose published forecast is the baseline's.
-    pub underneath: Option<[WhatModelSaid; 2]>,
+    pub underneath: Option<ByResource>,
+}
+
+/// The forecasts of both resources.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ByResource {
+    /// CPU.
+    pub cpu: WhatModelSaid,
+    /// Memory.
+    pub memory: WhatModelSaid,
 }
 
 /// The forecast of one resource.
@@ -99,6 +108,8 @@ pub struct Decided {
     pub before: Option<QuotaCommand>,
     /// Each step in its order.
     pub steps: Vec<StepView>,
+    /// Operators' controls in force, in words.
+    pub controls: Vec<String>,
     /// The command.
     pub command: QuotaCommand,
 }

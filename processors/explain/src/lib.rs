@@ -14,11 +14,12 @@ mod error;
 mod evidence;
 mod explanation;
 mod recompute;
+mod steps;
 
 pub use case::{Case, Wanted};
 pub use error::ExplainError;
 pub use evidence::Evidence;
 pub use explanation::{
-    Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
+    ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
 };
 pub use recompute::Stages;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tidegate_broker::{Received, Source, Stage, Verdict};
 use tidegate_forecast::{Model, REACH_MS, Resource, Status};
-use tidegate_quota::{Settings, Step};
+use tidegate_quota::Settings;
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use tidegate_schemas::{CatalogueIds, Encoder, SchemaError, Topic};
@@ -16,8 +16,9 @@ use crate::case::Case;
 use crate::error::ExplainError;
 use crate::evidence::Held;
 use crate::explanation::{
-    Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
+    ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
 };
+use crate::steps::steps;
 
 /// Bytes before the datum: they name the schema's id, which a registry may have given.
 const FRAMING: usize = 5;
@@ -54,6 +55,7 @@ impl Stages {
         let cause = case.stretch.last().ok_or_else(|| ExplainError::Schema("the case holds no report".to_owned()))?;
         let run = self.run(case, cause)?;
         let (command, steps) = self.decide(case, &run.forecast, cause)?;
+        let controls = self.quota.in_force(&run.forecast).said;
         let mut differences = Vec::new();
         let forecast = compare("forecast", case.forecast.as_ref(), &run.forecast, Topic::Forecasts, &mut differences)?;
         let quota = compare("quota", case.command.as_ref(), &command, Topic::Quotas, &mut differences)?;
@@ -78,7 +80,7 @@ impl Stages {
             },
             saw: Saw { cpu: view(Resource::Cpu), memory: view(Resource::Memory) },
             said: said(&run),
-            decided: Decided { before: case.before.clone(), steps, command },
+            decided: Decided { before: case.before.clone(), steps, controls, command },
             reproduced: Reproduced { forecast, quota, differences },
         })
     }
@@ -118,11 +120,16 @@ impl Stages {
         if let Some(before) = &case.before {
             self.quota.restore(at, before.clone());
         }
+        for control in &case.controls {
+            let key = control.raw.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            self.quota.side(&key, control.record.clone());
+        }
         let no_decision = |why: String| ExplainError::NoDecision { position: position(cause), why };
         self.quota.check(forecast, None, None).map_err(|rejection| no_decision(rejection.message))?;
-        let steps = self.quota.steps(forecast).into_iter().map(step_view).collect();
+        let decision = self.quota.decision(at, forecast);
         let received = Received { record: forecast.clone(), source, kafka_timestamp: None, trace: None };
         let command = only(self.quota.process(&[received])).map_err(no_decision)?;
+        let steps = steps(&decision, &command);
         Ok((command, steps))
     }
 }
@@ -153,12 +160,6 @@ fn position(held: &Held<LoadReport>) -> String {
     format!("{}/{}/{}", held.raw.topic, held.raw.partition, held.raw.offset)
 }
 
-fn step_view(step: Step) -> StepView {
-    let rounded = |x: f64| (x * 1e4).round() / 1e4;
-    let Step { name, before, after, why } = step;
-    StepView { name: name.to_owned(), before: rounded(before), after: rounded(after), why }
-}
-
 fn said(run: &Run) -> Said {
     let Run { forecast, underneath, .. } = run;
     let cpu = |forecast: &Forecast| WhatModelSaid {
@@ -182,7 +183,7 @@ fn said(run: &Run) -> Said {
         model: forecast.model.clone(),
         cpu: cpu(forecast),
         memory: memory(forecast),
-        underneath: differs.map(|alone| [cpu(alone), memory(alone)]),
+        underneath: differs.map(|alone| ByResource { cpu: cpu(alone), memory: memory(alone) }),
     }
 }
 

@@ -40,5 +40,5 @@ pub use load::{
 };
 pub use model::Model;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
-pub use view::{PastView, ResourceView, ScoreView};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
+pub use view::{PastView, ResourceView, ScoreView};

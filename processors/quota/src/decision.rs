@@ -1,8 +1,7 @@
 //! One decision: the policy's scale, bounded by the rails, with its reason and its lease.
 
 use crate::error::QuotaError;
-use crate::rails::Rails;
-use crate::steps::Steps;
+use crate::rails::{Bound, Rails};
 use crate::{reason, threshold};
 
 /// Resources with a forecast.
@@ -104,8 +103,10 @@ pub struct Decision {
     pub scale_factor: f64,
     /// The decision in words.
     pub reason: String,
-    /// Guard rails that bound, in their order.
-    pub limits_hit: Vec<&'static str>,
+    /// What the policy alone would have granted, as a multiple of the base quota.
+    pub wish: f64,
+    /// Guard rails that bound, in their order, with what each left.
+    pub bounds: Vec<Bound>,
     /// Name of the policy.
     pub policy: &'static str,
     /// End of the lease in event time.
@@ -115,20 +116,15 @@ pub struct Decision {
 /// Decides by the `threshold` policy.
 #[must_use]
 pub fn decide(settings: &Settings, inputs: &Inputs) -> Decision {
-    decide_in_steps(settings, inputs, &mut ())
-}
-
-/// [`decide`], telling each step.
-pub fn decide_in_steps(settings: &Settings, inputs: &Inputs, steps: &mut impl Steps) -> Decision {
     let scale = threshold::scale(inputs.predicted_load(), inputs.current_load());
-    steps.step("policy", inputs.predicted_load(), scale, || threshold::words(inputs.predicted_load(), scale));
-    let (bounded, limits_hit) = settings.rails.bound(scale, steps);
-    let reason = reason::threshold(inputs, round(scale), round(bounded), &limits_hit);
+    let (bounded, bounds) = settings.rails.bound(scale);
+    let reason = reason::threshold(inputs, round(scale), round(bounded), &bounds);
     Decision {
         quota: round(inputs.base_quota * bounded),
         scale_factor: round(bounded),
         reason,
-        limits_hit,
+        wish: round(scale),
+        bounds,
         policy: threshold::NAME,
         valid_until: inputs.timestamp.saturating_add(settings.lease_ms),
     }

@@ -4,14 +4,14 @@
 //! Inputs ─> policy (scale) ─> rails (bounds) ─> Decision (quota, reason, what bound, lease)
 //! ```
 
+mod control;
 mod decision;
 mod error;
 mod rails;
 mod reason;
-mod steps;
 pub mod threshold;
 
-pub use decision::{Decision, Inputs, Resource, Settings, decide, decide_in_steps};
+pub use control::{InForce, Mode, PolicyName};
+pub use decision::{Decision, Inputs, Resource, Settings, decide};
 pub use error::QuotaError;
-pub use rails::Rails;
-pub use steps::{Step, Steps};
+pub use rails::{Bound, Rails};

@@ -1,7 +1,6 @@
 //! Guard rails round any policy: what binds is named, in the order in which it bound (minimum, then maximum).
 
 use crate::error::QuotaError;
-use crate::steps::Steps;
 
 /// Bounds of the quota, as multiples of the base quota.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +15,15 @@ impl Default for Rails {
     fn default() -> Self {
         Self { min_scale: 0.1, max_scale: 3.0 }
     }
+}
+
+/// A rail that bound, and the scale that it left.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound {
+    /// Its name in `limits_hit`.
+    pub limit: &'static str,
+    /// What it left, as a multiple of the base quota.
+    pub scale: f64,
 }
 
 impl Rails {
@@ -36,16 +44,15 @@ impl Rails {
 
     /// Bounds a scale; names what bound it.
     #[must_use]
-    pub fn bound(&self, scale: f64, steps: &mut impl Steps) -> (f64, Vec<&'static str>) {
-        let (name, bound) = if scale.is_nan() || scale < self.min_scale {
-            ("min", self.min_scale)
+    pub fn bound(&self, scale: f64) -> (f64, Vec<Bound>) {
+        let bind = |limit, scale| (scale, vec![Bound { limit, scale }]);
+        if scale.is_nan() || scale < self.min_scale {
+            bind("min", self.min_scale)
         } else if scale > self.max_scale {
-            ("max", self.max_scale)
+            bind("max", self.max_scale)
         } else {
-            return (scale, Vec::new());
-        };
-        steps.step(name, scale, bound, || format!("{name}_scale is {bound}"));
-        (bound, vec![name])
+            (scale, Vec::new())
+        }
     }
 }
 
@@ -59,7 +66,7 @@ mod tests {
         fn the_result_is_within_and_what_bound_is_named(scale: f64, min in 0.0..2.0f64, more in 0.0..4.0f64) {
             let rails = Rails { min_scale: min, max_scale: min + more };
             prop_assert_eq!(rails.validate(), Ok(()));
-            let (bounded, hit) = rails.bound(scale, &mut ());
+            let (bounded, hit) = rails.bound(scale);
             prop_assert!((min..=min + more).contains(&bounded));
             prop_assert_eq!(hit.is_empty(), bounded == scale);
         }

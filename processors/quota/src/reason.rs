@@ -1,10 +1,11 @@
 //! The reason of a decision in words, for people: what was seen, what was forecast, what followed.
 
 use crate::decision::Inputs;
+use crate::rails::Bound;
 use crate::threshold::{HIGH, LOW};
 
 /// One sentence for a decision of the `threshold` policy.
-pub(crate) fn threshold(inputs: &Inputs, scale: f64, bounded: f64, limits: &[&str]) -> String {
+pub(crate) fn threshold(inputs: &Inputs, scale: f64, bounded: f64, bounds: &[Bound]) -> String {
     let (p, c) = (inputs.predicted_load(), inputs.current_load());
     let resource = inputs.resource().name();
     let source = if inputs.from_model { "forecast" } else { "baseline forecast" };
@@ -15,7 +16,7 @@ pub(crate) fn threshold(inputs: &Inputs, scale: f64, bounded: f64, limits: &[&st
     } else {
         format!("load {c:.2} and {source} {resource} peak {p:.2} are in range: base quota")
     };
-    for limit in limits {
+    for Bound { limit, .. } in bounds {
         text.push_str(&format!("; bound by {limit} to {bounded:.2} × base"));
     }
     text

@@ -27,17 +27,6 @@ pub fn scale(p: f64, c: f64) -> f64 {
     }
 }
 
-/// The formula with its numbers.
-pub(crate) fn words(p: f64, scale: f64) -> String {
-    if p > HIGH {
-        format!("the forecast peak is above {HIGH:.2}: {RAISE} × ({p:.4} / {HIGH})")
-    } else if scale < 1.0 {
-        format!("no forecast peak above {HIGH:.2}, and the load is below {LOW:.2}")
-    } else {
-        format!("no forecast peak above {HIGH:.2}, and the load is not below {LOW:.2}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,16 @@
 //! The quota stage: forecasts in, one command a forecast out, changed or not: it renews the lease.
 //!
 //! Its state is the last command of each node, which the compacted quotas topic keeps: a forecast at or below the
-//! sequence of the last command was answered already.
+//! sequence of the last command was answered already. Operators' controls come from the side input.
 
 use std::collections::HashMap;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
-use tidegate_quota::{Inputs, Settings, Step, Steps, decide_in_steps};
+use tidegate_quota::{Decision, InForce, Inputs, Settings, decide};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, QuotaCommand};
+use tidegate_schemas::records::{Control, Forecast, ForecastState, QuotaCommand};
+
+use crate::controls::ControlTable;
 
 /// The stage.
 #[derive(Debug)]
@@ -16,21 +18,28 @@ pub struct QuotaStage {
     settings: Settings,
     /// Sequence of each node's last command, by partition.
     answered: HashMap<i32, HashMap<Box<str>, i64>>,
+    controls: ControlTable,
+    /// Newest event time processed: what is told of the controls goes by it, never a decision.
+    newest: i64,
 }
 
 impl QuotaStage {
     /// A stage that decides by `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, answered: HashMap::new() }
+        Self { settings, answered: HashMap::new(), controls: ControlTable::default(), newest: i64::MIN }
     }
 
-    /// The steps to the command that [`Stage::process`] would give for this forecast now; nothing changes.
+    /// The controls that are in force for a forecast.
     #[must_use]
-    pub fn steps(&self, forecast: &Forecast) -> Vec<Step> {
-        let mut steps = Vec::new();
-        command(&self.settings, forecast, &mut steps);
-        steps
+    pub fn in_force(&self, forecast: &Forecast) -> InForce {
+        self.controls.in_force(&forecast.node_id, &forecast.pool, forecast.timestamp)
+    }
+
+    /// The decision that [`Stage::process`] would make for this forecast now; nothing changes.
+    #[must_use]
+    pub fn decision(&self, _partition: i32, forecast: &Forecast) -> Decision {
+        decide(&self.settings, &inputs(forecast))
     }
 
     /// Notes the sequence; `false` where it was answered before.
@@ -85,17 +94,34 @@ impl Stage for QuotaStage {
         let mut verdicts = Vec::with_capacity(batch.len());
         for (index, received) in batch.iter().enumerate() {
             let forecast = &received.record;
+            self.newest = self.newest.max(forecast.timestamp);
             let new = self.is_new(received.source.partition, &forecast.node_id, forecast.sequence);
             verdicts.push((
                 index,
                 if new {
-                    Verdict::Output(command(&self.settings, forecast, &mut ()))
+                    Verdict::Output(command(forecast, self.decision(received.source.partition, forecast)))
                 } else {
                     Verdict::Drop(DropReason::Repeated)
                 },
             ));
         }
         verdicts
+    }
+
+    fn side_input(&self) -> Option<Topic> {
+        Some(Topic::Controls)
+    }
+
+    fn check_side(&self, key: &str, control: &Control) -> Result<(), Rejection> {
+        ControlTable::check(key, control)
+    }
+
+    fn side(&mut self, key: &str, value: Option<Control>) {
+        self.controls.take(key, value);
+    }
+
+    fn controls_in_force(&self) -> usize {
+        self.controls.in_force_at(self.newest)
     }
 
     fn restores_from_output(&self) -> bool {
@@ -111,8 +137,8 @@ impl Stage for QuotaStage {
     }
 }
 
-fn command(settings: &Settings, forecast: &Forecast, steps: &mut impl Steps) -> QuotaCommand {
-    let inputs = Inputs {
+fn inputs(forecast: &Forecast) -> Inputs {
+    Inputs {
         timestamp: forecast.timestamp,
         base_quota: forecast.base_quota,
         peak_cpu: forecast.peak_cpu.p50,
@@ -120,8 +146,11 @@ fn command(settings: &Settings, forecast: &Forecast, steps: &mut impl Steps) -> 
         current_cpu: forecast.current.cpu,
         current_memory: forecast.current.memory,
         from_model: forecast.state == ForecastState::Ready,
-    };
-    let decision = decide_in_steps(settings, &inputs, steps);
+    }
+}
+
+fn command(forecast: &Forecast, decision: Decision) -> QuotaCommand {
+    let inputs = inputs(forecast);
     QuotaCommand {
         node_id: forecast.node_id.clone(),
         pool: forecast.pool.clone(),
@@ -131,7 +160,7 @@ fn command(settings: &Settings, forecast: &Forecast, steps: &mut impl Steps) -> 
         quota: decision.quota,
         scale_factor: decision.scale_factor,
         reason: decision.reason,
-        limits_hit: decision.limits_hit.into_iter().map(str::to_owned).collect(),
+        limits_hit: decision.bounds.iter().map(|bound| bound.limit.to_owned()).collect(),
         predicted_load: inputs.predicted_load(),
         current_load: inputs.current_load(),
         margin: 0.0,

@@ -12,7 +12,7 @@ mod quota_command;
 mod span;
 
 pub use alert::{Alert, AlertStatus};
-pub use control::{Control, ControlMode};
+pub use control::{Control, ControlMode, InvalidControl, Target};
 pub use forecast::{Forecast, ForecastState, Load, Quantiles};
 pub use load_report::{CLOCK_AHEAD_ALLOWED_MS, InvalidReport, LoadReport};
 pub use quota_command::QuotaCommand;

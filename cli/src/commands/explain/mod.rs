@@ -18,7 +18,7 @@ use tidegate_schemas::SchemaIds;
 use crate::args::Common;
 use crate::config::Settings;
 use crate::exit::{self, failure};
-use crate::{pipeline, shutdown};
+use crate::{event_time, pipeline, shutdown};
 
 /// Explain one decision: what was seen, forecast and decided, and why.
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Explain {
     #[arg(value_name = "NODE")]
     node: String,
     /// The command in force at this event time: RFC 3339, or ms since the epoch
-    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "sequence")]
+    #[arg(long, value_name = "TIME", value_parser = event_time::parse, conflicts_with = "sequence")]
     at: Option<i64>,
     /// The command that answered the report with this sequence
     #[arg(long, value_name = "N")]
@@ -96,14 +96,4 @@ fn verdict(explanation: &Explanation) -> anyhow::Result<()> {
         "other bytes came out; were the model and the [quota] settings others when it was decided?".to_owned()
     });
     Err(failure(exit::DATA, format!("the decision cannot be reproduced: {why}")))
-}
-
-fn moment(text: &str) -> Result<i64, String> {
-    if let Ok(ms) = text.parse() {
-        return Ok(ms);
-    }
-    let time = humantime::parse_rfc3339_weak(text)
-        .map_err(|_| "neither a time like 2026-01-31T12:00:00Z nor ms since the epoch".to_owned())?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).map_err(|e| e.to_string())?;
-    i64::try_from(since.as_millis()).map_err(|e| e.to_string())
 }

@@ -6,7 +6,7 @@
 //! command's cause ─► load: back from that report until all that the decision depends on is there
 //! ```
 
-use tidegate_broker::{KafkaSettings, PartitionReader};
+use tidegate_broker::{BrokerError, KafkaSettings, PartitionReader};
 use tidegate_explain::{Evidence, Wanted};
 use tidegate_forecast::REACH_MS;
 use tidegate_schemas::Topic;
@@ -18,27 +18,28 @@ use crate::commands::BROKER_PATIENCE;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Reads what explains the wanted decision.
-pub(super) fn read(
-    kafka: &KafkaSettings,
-    node: &str,
-    wanted: Wanted,
-    evidence: &mut Evidence,
-) -> anyhow::Result<()> {
+pub(super) fn read(kafka: &KafkaSettings, node: &str, wanted: Wanted, evidence: &mut Evidence) -> anyhow::Result<()> {
     let load = kafka.topic(Topic::Load);
     let at = partition_of(node.as_bytes(), kafka.partition_count(&load, BROKER_PATIENCE)?);
     back(kafka, Topic::Load, at, None, evidence, |evidence, _| evidence.pool().is_some())?;
     let pool = evidence.pool().filter(|pool| !pool.is_empty()).unwrap_or(node);
     let partitions = kafka.partition_count(&kafka.topic(Topic::Quotas), BROKER_PATIENCE)?;
     let of_outputs = partition_of(pool.as_bytes(), partitions);
-    back(kafka, Topic::Quotas, of_outputs, None, evidence, |evidence, _| evidence.has_command_before(wanted))?;
+    back(kafka, Topic::Quotas, of_outputs, None, evidence, |evidence, _| evidence.has_command_and_before(wanted))?;
     if !evidence.has_command(wanted) {
         // The node was in another pool then.
         for other in (0..partitions).filter(|other| *other != of_outputs) {
-            back(kafka, Topic::Quotas, other, None, evidence, |evidence, _| evidence.has_command_before(wanted))?;
+            back(kafka, Topic::Quotas, other, None, evidence, |evidence, _| evidence.has_command_and_before(wanted))?;
         }
     }
-    back(kafka, Topic::Controls, 0, None, evidence, |_, _| false)?;
+    match kafka.partition_count(&kafka.topic(Topic::Controls), BROKER_PATIENCE) {
+        Ok(_) => back(kafka, Topic::Controls, 0, None, evidence, |_, _| false)?,
+        // Nobody can have said anything.
+        Err(BrokerError::MissingTopic(_)) => {}
+        Err(e) => return Err(e.into()),
+    }
     let Some((cause, timestamp, sequence, partition)) = evidence.cause(wanted) else { return Ok(()) };
+    let partition = partition.unwrap_or(of_outputs);
     back(kafka, Topic::Forecasts, partition, None, evidence, |evidence, _| evidence.has_forecast(sequence))?;
     let since = timestamp.saturating_sub(REACH_MS);
     back(kafka, Topic::Load, cause.partition, Some(cause.offset), evidence, |evidence, oldest| {
