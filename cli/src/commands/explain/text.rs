@@ -206,3 +206,6 @@ fn points(points: f64) -> String {
 fn number(x: f64) -> String {
     format!("{x:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests;
