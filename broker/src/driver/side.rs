@@ -54,7 +54,7 @@ impl<S: Stage> Driver<'_, S> {
     /// Reads the side input from its beginning to its end of now. What was taken before comes again.
     pub(super) fn read_side(&mut self) -> Result<(), BrokerError> {
         let Some(side) = &mut self.side else { return Ok(()) };
-        let mut tail = Tail::topic(self.settings, &side.topic, From::Beginning)?;
+        let mut tail = Tail::topic(&self.settings.unhurried(), &side.topic, From::Beginning)?;
         let mut read = 0_u64;
         while let Some(record) = tail.next_before_end(ASK)? {
             self.side_record(&record);

@@ -129,8 +129,7 @@ impl Stages {
         let decision = self.quota.decision(at, forecast);
         let received = Received { record: forecast.clone(), source, kafka_timestamp: None, trace: None };
         let command = only(self.quota.process(&[received])).map_err(no_decision)?;
-        let steps = steps(&decision, &command);
-        Ok((command, steps))
+        Ok((command, steps(&decision)))
     }
 }
 

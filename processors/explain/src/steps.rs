@@ -1,15 +1,18 @@
 //! The way from the forecast to the quota, step by step, as the decision itself tells it.
 
-use tidegate_quota::Decision;
-use tidegate_schemas::records::QuotaCommand;
+use tidegate_quota::{Decision, PolicyName};
 
 use crate::explanation::StepView;
 
 /// The policy's wish, then every guard rail and control that bound; values are multiples of the base quota.
-pub(crate) fn steps(decision: &Decision, command: &QuotaCommand) -> Vec<StepView> {
-    let peak = command.predicted_load;
-    let why =
-        format!("policy {}: the peak that counts is {peak:.4}, the load {:.4}", command.policy, command.current_load);
+pub(crate) fn steps(decision: &Decision) -> Vec<StepView> {
+    let Decision { predicted_load: p50, forecast_p90: p90, current_load, margin, .. } = decision;
+    let (peak, why) = match decision.policy {
+        PolicyName::Threshold => {
+            (*p50, format!("threshold: forecast peak {p50:.4} (p50), current load {current_load:.4}"))
+        }
+        PolicyName::Headroom => (*p90, format!("headroom: forecast peak {p90:.4} (p90) and a margin of {margin:.4}")),
+    };
     let mut steps = vec![step("policy", peak, decision.wish, why)];
     let mut before = decision.wish;
     for bound in &decision.bounds {
@@ -28,8 +31,8 @@ fn words(limit: &str) -> &'static str {
     match limit {
         "min" => "the quota may not be smaller",
         "max" => "the quota may not be larger",
-        "step_up" | "largest_step_up" => "the quota may not rise further at once",
-        "step_down" | "largest_step_down" => "the quota may not fall further at once",
+        "largest_step_up" => "the quota may not rise further at once",
+        "largest_step_down" => "the quota may not fall further at once",
         "dead_band" => "too small a change: the quota stays as it is",
         "hold_down" => "the quota rose a short while ago and may not fall yet",
         "stale_input" => "nothing new was measured: the quota stays until its lease ends",

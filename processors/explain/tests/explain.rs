@@ -1,11 +1,13 @@
 //! Decisions of the production stages over made-up load, recorded and explained.
 
+#![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
+
 use std::sync::Arc;
 
 use tidegate_broker::{Keyed, RawRecord, Received, Source, Stage, Verdict};
 use tidegate_explain::{Case, Evidence, ExplainError, Explanation, Stages, Wanted};
 use tidegate_forecast::{Model, REACH_MS, Status};
-use tidegate_quota::{Rails, Settings};
+use tidegate_quota::{PolicyName, Rails, Settings};
 use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 use tidegate_schemas::trace::{TRACEPARENT, TraceContext};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};
@@ -130,12 +132,12 @@ fn since(load: &[RawRecord], event_time: i64) -> Vec<RawRecord> {
 }
 
 #[test]
-fn any_decision_comes_out_again_byte_for_byte() {
-    let settings = Settings::default();
-    let log = log(&settings);
-    let all: [&[RawRecord]; 3] = [&log.quotas, &log.load, &log.forecasts];
-    for node in NODES {
-        for sequence in [0, 1, 90, 333, 480, 699] {
+fn any_decision_of_either_policy_comes_out_again_byte_for_byte() {
+    for policy in PolicyName::ALL.iter().copied() {
+        let settings = Settings { policy, ..Settings::default() };
+        let log = log(&settings);
+        let all: [&[RawRecord]; 3] = [&log.quotas, &log.load, &log.forecasts];
+        for (node, sequence) in NODES.into_iter().flat_map(|node| [0, 1, 90, 333, 480, 699].map(|at| (node, at))) {
             let explanation = explain(&all, node, Wanted::Sequence(sequence), &settings).unwrap();
             assert!(explanation.reproduced.is_whole(), "{node} {sequence}: {:?}", explanation.reproduced);
             assert_eq!((explanation.sequence, explanation.cause.offset / 2), (sequence, sequence));
@@ -144,6 +146,13 @@ fn any_decision_comes_out_again_byte_for_byte() {
             assert_eq!(before, (sequence > 0).then(|| sequence - 1));
         }
     }
+}
+
+#[test]
+fn the_last_decision_and_the_one_in_force_are_found() {
+    let settings = Settings::default();
+    let log = log(&settings);
+    let all: [&[RawRecord]; 3] = [&log.quotas, &log.load, &log.forecasts];
     let last = explain(&all, "node-a", Wanted::Last, &settings).unwrap();
     assert_eq!(last.sequence, REPORTS - 1);
     let then = explain(&all, "node-a", Wanted::At(BEGUN_MS + 100 * MINUTE_MS + 59_999), &settings).unwrap();

@@ -78,6 +78,11 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().is_some_and(Track::is_demoted)
     }
 
+    /// Event time of the resource's last measurement; `None` if it has no state.
+    pub(crate) fn measured_ms(&self, resource: Resource) -> Option<i64> {
+        self.tracks[resource as usize].as_ref().map(|track| track.measured_ms)
+    }
+
     pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
         self.tracks[resource as usize].as_mut()
     }

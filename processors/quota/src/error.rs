@@ -14,9 +14,6 @@ pub enum QuotaError {
         /// What it must be.
         wanted: &'static str,
     },
-    /// A policy that there is not.
-    #[error("there is no policy {0:?}; there are threshold and headroom")]
-    UnknownPolicy(String),
 }
 
 impl QuotaError {

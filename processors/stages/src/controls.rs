@@ -6,7 +6,7 @@
 //! ```
 
 use tidegate_broker::Rejection;
-use tidegate_quota::{InForce, Mode, PolicyName};
+use tidegate_quota::{InForce, Mode, PolicyName, UnknownName};
 use tidegate_schemas::controls::Controls;
 use tidegate_schemas::records::{Control, ControlMode};
 
@@ -61,7 +61,7 @@ impl ControlTable {
     }
 }
 
-fn policy(control: &Control) -> Result<Option<PolicyName>, tidegate_quota::QuotaError> {
+fn policy(control: &Control) -> Result<Option<PolicyName>, UnknownName> {
     control.policy.as_ref().map(|name| name.parse()).transpose()
 }
 

@@ -1,20 +1,22 @@
 //! Operators' controls through the whole pipeline: override, freeze, recommend and clear, in force by event time, named in
 //! each command that they touch, and kept over a restart.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Control, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Cause, Control, LoadReport, QuotaCommand, QuotaMode};
 use tidegate_tests::binary::{Finished, Running};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::Raw;
+use tidegate_tests::process::wait_until;
 
 use crate::bad_settings::assert_refused;
-use crate::fixture::{INTERVAL_MS, Pipeline, on_both_brokers, records, reports};
+use crate::fixture::{INTERVAL_MS, PATIENCE, Pipeline, encoded, on_both_brokers, records, reports};
 
 on_both_brokers!(
     override_freeze_recommend_and_clear_hold_by_event_time,
-    a_file_of_controls_is_applied_once_and_a_plan_waits_for_its_time
+    a_file_of_controls_is_applied_once_and_a_plan_waits_for_its_time,
+    an_edge_keeps_its_base_quota_under_a_recommendation
 );
 
 const NODES: usize = 3;
@@ -51,6 +53,15 @@ impl<'a> Fed<'a> {
         commands
     }
 
+    /// Sends all rounds before an event time at once.
+    fn all_before(&mut self, end: i64) {
+        let rest: Vec<LoadReport> =
+            self.rounds.by_ref().take_while(|round| round[0].timestamp < end).flatten().collect();
+        self.pipeline.send_load(&records(&rest));
+        self.sent += rest.len();
+        self.pipeline.wait_for(Topic::Quotas, self.sent, &self.running);
+    }
+
     /// Sends rounds until one holds what is waited for: a control takes a moment to reach the stage.
     fn until(&mut self, what: &str, holds: impl Fn(&[QuotaCommand]) -> bool) -> Vec<QuotaCommand> {
         for _ in 0..60 {
@@ -78,15 +89,10 @@ fn has(command: &QuotaCommand, rail: &str) -> bool {
     command.limits_hit.iter().any(|hit| hit == rail)
 }
 
-/// `ENFORCE` or `RECOMMEND`, as consumers read it.
-fn mode(command: &QuotaCommand) -> String {
-    serde_json::to_value(command).unwrap()["mode"].as_str().unwrap().to_owned()
-}
-
 fn override_freeze_recommend_and_clear_hold_by_event_time(broker: &TestBroker) {
     let mut fed = Fed::new(broker, "controls");
     let plain = fed.round(|_| ());
-    assert!(plain.iter().all(|c| c.limits_hit.is_empty() && mode(c) == "ENFORCE"), "{plain:?}");
+    assert!(plain.iter().all(|c| c.limits_hit.is_empty() && c.mode == QuotaMode::Enforce), "{plain:?}");
 
     // A record that is no control holds nothing up.
     fed.pipeline.send(Topic::Controls, &[Raw::new("node-0", *b"not avro at all")]);
@@ -105,13 +111,16 @@ fn override_freeze_recommend_and_clear_hold_by_event_time(broker: &TestBroker) {
     assert!(still[1].reason.contains("bob") && !has(&still[2], "freeze"), "{still:?}");
 
     fed.control(&["set", "node-2", "--mode", "recommend", "--by", "bob", "--why", "look on"]);
-    let advised = fed.until("the recommendation", |commands| mode(&commands[2]) == "RECOMMEND");
-    assert_eq!((mode(&advised[0]), mode(&advised[1])), ("ENFORCE".into(), "ENFORCE".into()));
+    let advised = fed.until("the recommendation", |commands| commands[2].mode == QuotaMode::Recommend);
+    assert_eq!((advised[0].mode, advised[1].mode), (QuotaMode::Enforce, QuotaMode::Enforce));
 
     // A new process knows all of it before its first decision.
     fed.restart();
     let after = fed.round(hot);
-    assert!(has(&after[0], "override") && has(&after[1], "freeze") && mode(&after[2]) == "RECOMMEND", "{after:?}");
+    assert!(
+        has(&after[0], "override") && has(&after[1], "freeze") && after[2].mode == QuotaMode::Recommend,
+        "{after:?}"
+    );
 
     let cleared = fed.control(&["clear", "node-0", "--by", "alice", "--why", "done"]);
     assert!(cleared.stdout.contains("node-0  cleared") && cleared.stdout.contains("instead of"), "{}", cleared.stdout);
@@ -137,7 +146,7 @@ fn by_event_time(pipeline: &Pipeline<'_>) {
     };
     assert!(first(&|c| has(c, "override")) >= begin("node-0"));
     assert!(first(&|c| has(c, "freeze")) >= begin("pool:pool-1"));
-    assert!(first(&|c| mode(c) == "RECOMMEND") >= begin("node-2"));
+    assert!(first(&|c| c.mode == QuotaMode::Recommend) >= begin("node-2"));
 }
 
 fn a_file_of_controls_is_applied_once_and_a_plan_waits_for_its_time(broker: &TestBroker) {
@@ -162,15 +171,76 @@ fn a_file_of_controls_is_applied_once_and_a_plan_waits_for_its_time(broker: &Tes
     let listed = fed.control(&["list"]).stdout;
     assert!(listed.contains("in force  node-0  max 100") && listed.contains("planned   node-1"), "{listed}");
 
-    // The stage has read the plan once it knows what stands before it and a round has passed; then the log decides.
+    // The stage knows what stands before the plan, and soon the plan; then the log alone decides, whatever the batches.
     fed.until("the bound", |commands| has(&commands[0], "max"));
-    while fed.round(|_| ())[0].timestamp < until {}
+    (0..3).for_each(|_| drop(fed.round(|_| ())));
+    fed.all_before(until + 5 * INTERVAL_MS);
     let commands: Vec<QuotaCommand> = fed.pipeline.decoded(Topic::Quotas);
     for c in commands.iter().filter(|c| c.node_id == "node-1") {
         assert_eq!(has(c, "override"), (from..until).contains(&c.timestamp), "at {} of {from}: {c:?}", c.timestamp);
     }
     assert_eq!(said(fed.control(&["apply", path, "--prune"])), "applied: 0 added, 0 changed, 1 cleared, 1 unchanged");
     assert_eq!(fed.running.terminate().unwrap().code, Some(0));
+}
+
+fn an_edge_keeps_its_base_quota_under_a_recommendation(broker: &TestBroker) {
+    let pipeline = Pipeline::new(broker, "recommend");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quota.json");
+    let delivered = folder.path().join("delivered");
+    let edge = ["edge", "--node-id", "edge-1", "--base-quota", "1000", "--quota-file", file.to_str().unwrap()];
+    let edge = pipeline.start(&edge);
+    let deliver = pipeline.start(&["run", "deliver", "--folder", delivered.to_str().unwrap()]);
+    let begin = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let command = |sequence: i64, mode: QuotaMode| QuotaCommand {
+        node_id: "edge-1".into(),
+        pool: String::new(),
+        timestamp: begin + sequence,
+        sequence: begin + sequence,
+        base_quota: 1000.0,
+        quota: 1250.0,
+        scale_factor: 1.25,
+        reason: "because".into(),
+        limits_hit: Vec::new(),
+        predicted_load: 0.8,
+        forecast_p90: 0.9,
+        current_load: 0.5,
+        margin: 0.0,
+        hold_until: None,
+        model: String::new(),
+        policy: "threshold".into(),
+        mode,
+        steering: Vec::new(),
+        valid_until: begin + 300_000,
+        cause: Cause::default(),
+    };
+    let quota_file = || -> Option<serde_json::Value> { serde_json::from_slice(&std::fs::read(&file).ok()?).ok() };
+    let wait_for = |enforced: bool| {
+        let there = || quota_file().is_some_and(|content| content["enforced"] == enforced);
+        wait_until(PATIENCE, there).unwrap_or_else(|e| panic!("{e}: {:?}\n{}", quota_file(), edge.stderr()));
+        quota_file().unwrap()
+    };
+    for sequence in [1, 2] {
+        let advice = command(sequence, QuotaMode::Recommend);
+        pipeline.send(Topic::Quotas, &[encoded(Topic::Quotas, "edge-1", &advice)]);
+    }
+    let advised = wait_for(false);
+    assert_eq!((&advised["quota"], &advised["recommended_quota"]), (&1000.0.into(), &1250.0.into()));
+    let passed_on =
+        || std::fs::read(delivered.join("edge-1.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    wait_until(PATIENCE, || passed_on().is_some()).unwrap_or_else(|e| panic!("{e}\n{}", deliver.stderr()));
+    let passed_on: QuotaCommand = passed_on().unwrap();
+    assert_eq!((passed_on.mode, passed_on.quota), (QuotaMode::Recommend, 1250.0), "deliver passes it on as it is");
+
+    let order = command(3, QuotaMode::Enforce);
+    pipeline.send(Topic::Quotas, &[encoded(Topic::Quotas, "edge-1", &order)]);
+    let obeyed = wait_for(true);
+    assert_eq!((&obeyed["quota"], &obeyed["recommended_quota"]), (&1250.0.into(), &serde_json::Value::Null));
+    let ended = edge.terminate().unwrap();
+    assert_eq!(ended.code, Some(0));
+    let said = ended.stderr.matches("recommendations from now on").count();
+    assert_eq!(said, 1, "said once:\n{}", ended.stderr);
+    assert_eq!(deliver.terminate().unwrap().code, Some(0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tidegate_schemas::records::{Control, ControlMode};
 use toml::Spanned;
 
-use super::Mode;
+use super::set::Mode;
 use crate::event_time::{self, End};
 use crate::exit::{self, failure};
 

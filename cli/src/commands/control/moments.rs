@@ -110,7 +110,7 @@ mod tests {
         let json = serde_json::json!({
             "node_id": node, "pool": pool, "timestamp": timestamp, "sequence": timestamp, "base_quota": 1000.0,
             "quota": 1000.0, "scale_factor": 1.0, "reason": "", "limits_hit": [], "predicted_load": 0.0,
-            "current_load": 0.0, "margin": 0.0, "hold_until": null, "model": "", "policy": "", "valid_until": 0, "mode": "ENFORCE",
+            "current_load": 0.0, "margin": 0.0, "hold_until": null, "model": "", "policy": "", "mode": "ENFORCE", "forecast_p90": 0.0, "steering": "", "valid_until": 0, "mode": "ENFORCE",
             "cause": Cause::default(),
         });
         serde_json::from_value(json).unwrap()

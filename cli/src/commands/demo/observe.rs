@@ -72,9 +72,16 @@ impl Observer {
             self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, _, command: Option<QuotaCommand>| {
                 command.into_iter().for_each(|command| o.command(command));
             })?,
-            self.reader(Topic::Controls, From::Beginning, kafka, ids, stop, |o, key, control: Option<Control>| {
-                o.page.control(key, control);
-            })?,
+            self.reader(
+                Topic::Controls,
+                From::Beginning,
+                &kafka.unhurried(),
+                ids,
+                stop,
+                |o, key, control: Option<Control>| {
+                    o.page.control(key, control);
+                },
+            )?,
         ])
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use tidegate_explain::{ByResource, Explanation, Reproduced, Said, StepView, WhatModelSaid};
 use tidegate_forecast::{ResourceView, ScoreView, Status};
+use tidegate_schemas::records::QuotaMode;
 
 use crate::event_time;
 
@@ -166,6 +167,9 @@ fn decided(explanation: &Explanation, text: &mut Text) {
         ),
     );
     text.line("", &command.reason);
+    if command.mode == QuotaMode::Recommend {
+        text.line("", "recommended: edges do not enforce it");
+    }
     text.gap();
 }
 

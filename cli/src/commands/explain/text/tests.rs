@@ -4,7 +4,7 @@ use tidegate_explain::{
     ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
 };
 use tidegate_forecast::{PastView, ResourceView, ScoreView, Status};
-use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode};
 
 const AT: i64 = 1_767_600_439_442;
 
@@ -50,11 +50,14 @@ fn explanation() -> Explanation {
         reason: "baseline forecast CPU peak 0.90 is above 0.80: 1.35 × base; bound by max to 1.20 × base".into(),
         limits_hit: vec!["max".into()],
         predicted_load: 0.9,
+        forecast_p90: 0.95,
         current_load: 0.612,
         margin: 0.0,
         hold_until: None,
         model: "tide-1 37e7cfdc".into(),
         policy: "threshold".into(),
+        mode: QuotaMode::Recommend,
+        steering: Vec::new(),
         valid_until: AT + 300_000,
         cause: cause.clone(),
     };
@@ -94,7 +97,7 @@ fn explanation() -> Explanation {
         decided: Decided {
             before: None,
             steps: vec![
-                step("policy", 0.9, 1.35, "policy threshold: the peak that counts is 0.9000, the load 0.6120"),
+                step("policy", 0.9, 1.35, "threshold: forecast peak 0.9000 (p50), current load 0.6120"),
                 step("max", 1.35, 1.2, "the quota may not be larger"),
             ],
             controls: vec!["alice on pool:web: maintenance".into()],
