@@ -83,6 +83,17 @@ impl KafkaSettings {
         topic.name(&self.prefix)
     }
 
+    /// Settings for readers of a topic on which little comes: the embedded broker, which knows no long polls, is asked less
+    /// often.
+    #[must_use]
+    pub fn unhurried(&self) -> Self {
+        let mut settings = self.clone();
+        if settings.embedded {
+            settings.extra.entry("fetch.wait.max.ms".into()).or_insert_with(|| "50".into());
+        }
+        settings
+    }
+
     /// Consumer group of a role.
     #[must_use]
     pub fn group(&self, role: &str) -> String {

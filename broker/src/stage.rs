@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Cause, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Cause, Control, Forecast, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::trace::TraceContext;
 
 /// Position of a record.
@@ -137,6 +137,37 @@ pub trait Stage: Send {
 
     /// Processes a batch; each verdict names the index of its input, in ascending order.
     fn process(&mut self, batch: &[Received<Self::Input>]) -> Vec<(usize, Verdict<Self::Output>)>;
+
+    /// By what an output is counted ([`Metrics::counting`](crate::Metrics::counting)), e.g. the state of a forecast.
+    fn label(&self, output: &Self::Output) -> Option<&'static str> {
+        let _ = output;
+        None
+    }
+
+    /// A topic that is read beside the input, whole, by every process: the driver reads it to its end before the first
+    /// [`Stage::process`] of an assignment, and takes what has come before each batch.
+    fn side_input(&self) -> Option<Topic> {
+        None
+    }
+
+    /// Checks a record of the side input against its key; a rejected one is logged, counted and passed over.
+    ///
+    /// # Errors
+    /// Why it counts for nothing.
+    fn check_side(&self, key: &str, control: &Control) -> Result<(), Rejection> {
+        let _ = (key, control);
+        Ok(())
+    }
+
+    /// Takes a record of the side input in the order of its topic; `None`: a tombstone. The same may come again.
+    fn side(&mut self, key: &str, value: Option<Control>) {
+        let _ = (key, value);
+    }
+
+    /// Controls in force by the stage's newest event time.
+    fn controls_in_force(&self) -> usize {
+        0
+    }
 
     /// Whether the last output of each node, read from the output topic, is this stage's saved state.
     fn restores_from_output(&self) -> bool {

@@ -96,6 +96,9 @@ pub struct Metrics {
     pub(crate) committed: IntGaugeVec,
     pub(crate) assigned: IntGauge,
     pub(crate) batch_seconds: Histogram,
+    pub(crate) by_label: Option<IntCounterVec>,
+    pub(crate) side: IntCounterVec,
+    pub(crate) controls_in_force: IntGaugeVec,
 }
 
 impl Metrics {
@@ -122,6 +125,17 @@ impl Metrics {
             committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
             batch_seconds: Histogram::with_opts(seconds)?,
+            by_label: None,
+            // Both show only where there is a side input: neither has a value until one is set.
+            side: counters(
+                "tidegate_side_records_total",
+                "Records of the side input, by what became of them.",
+                "result",
+            )?,
+            controls_in_force: IntGaugeVec::new(
+                opts("tidegate_controls_in_force", "Controls in force by the newest event time processed."),
+                &[],
+            )?,
         };
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.outputs.clone()))?;
@@ -132,6 +146,24 @@ impl Metrics {
         registry.register(Box::new(metrics.committed.clone()))?;
         registry.register(Box::new(metrics.assigned.clone()))?;
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
+        registry.register(Box::new(metrics.side.clone()))?;
+        registry.register(Box::new(metrics.controls_in_force.clone()))?;
         Ok(metrics)
+    }
+
+    /// Also counts the outputs of `work` by what the stage says of each ([`Stage::label`](crate::Stage::label)), in a counter
+    /// `name` with the label `label`.
+    ///
+    /// # Errors
+    /// Where the registry already has that counter for this work.
+    pub fn counting(
+        self,
+        registry: &Registry,
+        work: &str,
+        [name, help, label]: [&str; 3],
+    ) -> Result<Self, prometheus::Error> {
+        let counter = IntCounterVec::new(Opts::new(name, help).const_label("work", work), &[label])?;
+        registry.register(Box::new(counter.clone()))?;
+        Ok(Self { by_label: Some(counter), ..self })
     }
 }

@@ -1,6 +1,6 @@
 //! Readers that keep their own position and commit nothing: watching, recording, saved state, an edge's own quotas.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -17,6 +17,8 @@ use crate::settings::{ASK, KafkaSettings, create};
 pub enum From {
     /// At the oldest record.
     Beginning,
+    /// At the newest so many of each partition; at least 0, and at the oldest where there are fewer.
+    Last(i64),
     /// After the newest.
     End,
 }
@@ -44,8 +46,8 @@ pub struct RawRecord {
 pub struct Tail {
     consumer: BaseConsumer<QuietContext>,
     topic: String,
-    /// Partitions that have not been read to their end yet.
-    behind: BTreeSet<i32>,
+    /// Partitions that have not been read to their end yet, with the end that they had at the start.
+    behind: BTreeMap<i32, i64>,
 }
 
 impl std::fmt::Debug for Tail {
@@ -79,12 +81,16 @@ impl Tail {
         config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
         let mut list = TopicPartitionList::new();
-        let mut behind = BTreeSet::new();
+        let mut behind = BTreeMap::new();
         for partition in partitions.iter().copied() {
             let (low, high) = watermarks(&consumer, settings, topic, partition)?;
-            let start = if from == From::Beginning { low } else { high };
+            let start = match from {
+                From::Beginning => low,
+                From::Last(count) => high.saturating_sub(count.max(0)).max(low),
+                From::End => high,
+            };
             if start < high {
-                behind.insert(partition);
+                behind.insert(partition, high);
             }
             let what = || format!("reading {topic}/{partition}");
             let offset = Offset::Offset(start);
@@ -101,7 +107,14 @@ impl Tail {
     pub fn next(&mut self, wait: Duration) -> Result<Option<RawRecord>, BrokerError> {
         match self.consumer.poll(wait) {
             None => Ok(None),
-            Some(Ok(message)) => Ok(Some(raw(&message))),
+            Some(Ok(message)) => {
+                // The client tells of an end only once it has asked for more.
+                if self.behind.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
+                    self.behind.remove(&message.partition());
+                }
+                Ok(Some(raw(&message)))
+            }
+            // What is missing at the end was compacted away, or is no record.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.behind.remove(&partition);
                 Ok(None)
@@ -116,13 +129,13 @@ impl Tail {
         }
     }
 
-    /// Whether every partition was read to its end once.
+    /// Whether every partition was read to the end that it had at the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {
         self.behind.is_empty()
     }
 
-    /// The next record, or `None` once every partition was read to its end.
+    /// The next record, or `None` once every partition was read to the end that it had at the start.
     ///
     /// # Errors
     /// [`BrokerError::Unreachable`] where nothing comes within `patience`; otherwise as [`Tail::next`].
@@ -142,7 +155,7 @@ impl Tail {
 }
 
 /// Both ends of a partition. A partition that was created a moment ago may not be served yet: it is asked again.
-fn watermarks(
+pub(crate) fn watermarks(
     consumer: &BaseConsumer<QuietContext>,
     settings: &KafkaSettings,
     topic: &str,
@@ -161,7 +174,7 @@ fn watermarks(
     }
 }
 
-fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
+pub(crate) fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
     RawRecord {
         topic: message.topic().to_owned(),
         partition: message.partition(),

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, demo, edge, record, replay, run, schemas, simulate, topics, train, watch};
+use crate::commands::{
+    completions, control, demo, edge, explain, record, replay, run, schemas, simulate, topics, train, watch,
+};
 use crate::exit;
 
 /// Moves the quotas of an edge fleet ahead of its load.
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Record(record::Record),
     Watch(watch::Watch),
     Train(train::Train),
+    Explain(explain::Explain),
+    Control(control::Control),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),
@@ -90,6 +94,7 @@ pub(crate) fn description() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::control::Control;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -101,5 +106,14 @@ mod tests {
         let shown = description().mut_args(|argument| argument.hide_env_values(true));
         let help = shown.term_width(100).render_long_help().to_string();
         insta::assert_snapshot!("help", help);
+    }
+
+    #[test]
+    fn the_help_of_control_teaches() {
+        let mut control = Control::augment_args(clap::Command::new("control")).term_width(100);
+        let set = control.find_subcommand_mut("set").unwrap().clone().term_width(100).render_long_help().to_string();
+        let apply =
+            control.find_subcommand_mut("apply").unwrap().clone().term_width(100).render_long_help().to_string();
+        insta::assert_snapshot!("control_help", format!("{}\n{set}\n{apply}", control.render_long_help()));
     }
 }

@@ -112,7 +112,7 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => SOFTWARE,
         });
     }
-    if error.is::<ForecastError>() {
+    if error.is::<tidegate_explain::ExplainError>() || error.is::<ForecastError>() {
         return Some(DATA);
     }
     error.is::<tidegate_quota::QuotaError>().then_some(CONFIG)

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod config;
+mod event_time;
 mod exit;
 mod http;
 mod pipeline;

@@ -64,11 +64,22 @@ impl Pipeline<'_> {
         }
     }
 
+    fn metrics(&self, work: Work, name: &str) -> anyhow::Result<Metrics> {
+        let metrics = Metrics::new(self.registry, name)?;
+        Ok(match work {
+            Work::Forecast => {
+                let by_state = ["tidegate_forecasts_total", "Forecasts published, by the node's state.", "state"];
+                metrics.counting(self.registry, name, by_state)?
+            }
+            Work::Quota | Work::Deliver => metrics,
+        })
+    }
+
     fn spawn<F>(&self, work: Work, name: &str, run: F) -> anyhow::Result<Running>
     where
         F: FnOnce(&Job<'_>) -> Result<(), BrokerError> + Send + 'static,
     {
-        let metrics = Metrics::new(self.registry, name)?;
+        let metrics = self.metrics(work, name)?;
         let status = Arc::new(WorkStatus::default());
         let (kafka, ids, stop) = (self.kafka.clone(), Arc::clone(&self.ids), self.stop.clone());
         let (seen, max_batch) = (Arc::clone(&status), self.settings.max_batch());
@@ -96,7 +107,7 @@ pub(crate) fn join(running: Vec<Running>) -> anyhow::Result<()> {
 }
 
 /// The model that the settings name, or the shipped one.
-fn model(settings: &Settings) -> anyhow::Result<Model> {
+pub(crate) fn model(settings: &Settings) -> anyhow::Result<Model> {
     let Some(path) = &settings.forecast.model else { return Ok(Model::shipped()?) };
     let named = || format!("the model file {}", path.display());
     let bytes = std::fs::read(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;

@@ -11,6 +11,7 @@
 
 pub mod catalogue;
 pub mod codec;
+pub mod controls;
 pub mod error;
 pub mod framing;
 pub mod partition;

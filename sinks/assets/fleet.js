@@ -95,7 +95,7 @@ export class Fleet {
   }
 
   #paint(cell, i) {
-    const { load, state, raise } = this.view;
+    const { load, state, raise, control } = this.view;
     const silent = state[i] === "S";
     const hot = !silent && load[i] > HOT;
     const fill = `${Math.round(Math.min(load[i], 1) * 100)}%`;
@@ -106,18 +106,20 @@ export class Fleet {
     set(cell, "data-look", silent ? "silent" : hot ? "hot" : load[i] > BUSY ? "busy" : "calm");
     set(cell, "data-raise", silent ? "-" : raise[i]);
     set(cell, "data-state", state[i]);
+    set(cell, "data-control", control[i]);
     set(cell, "data-mark", mark(state[i], raise[i], hot));
     set(cell, "aria-label", this.#words(i));
   }
 
   #words(i) {
-    const { ids, load, peak, quota, state, raise } = this.view;
+    const { ids, load, peak, quota, state, raise, control } = this.view;
     const parts = [ids[i], `load ${percent(load[i])}`];
     if (peak[i] !== null) parts.push(`expected peak ${percent(peak[i])}`);
     if (quota[i] !== null) parts.push(`quota ${times(quota[i])}`);
     const raised = raiseInWords(raise[i]);
     if (raised) parts.push(raised);
     if (state[i] !== "R") parts.push(STATES[state[i]][0].toLowerCase());
+    if (control[i] === "c") parts.push("under an operator's control");
     return parts.join(", ");
   }
 

@@ -42,7 +42,7 @@ export function duration(ms) {
 export const STATES = {
   R: ["READY", "the model forecasts"],
   W: ["WARMING", "too little seen yet: a baseline forecasts"],
-  D: ["DEMOTED", "the model was worse than the baseline, which forecasts"],
+  D: ["DEMOTED", "for two hours the model was worse than the peak of the last 5 minutes, which forecasts now"],
   S: ["SILENT", "no report for 5 minutes"],
   "-": ["NO FORECAST", "no forecast yet"],
 };

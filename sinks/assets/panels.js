@@ -21,7 +21,7 @@ export function showStats(stats) {
 /** The fleet's figures. */
 export function showCounts(view) {
   const { counts, raises } = view;
-  const others = [[counts.warming, "warming"], [counts.demoted, "demoted"], [counts.silent, "silent"]]
+  const others = [[counts.warming, "warming"], [counts.demoted, "demoted"], [counts.silent, "silent"], [counts.controlled, "under a control"]]
     .filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
   figure("nodes", count(counts.nodes), "", view.crowded ? "more than the page can show" : [`${count(counts.ready)} ready`, ...others].join(", "));
   figure("hot", count(counts.hot), "", "load above 80\u202f%");
@@ -53,8 +53,21 @@ export function showNode(view) {
     if (title) chip.title = title;
     return chip;
   }));
+  showControls(view.controls);
   const { decision } = view;
   put($("node-why"), decision ? `Quota ${count(decision.quota)} of ${count(view.base_quota)} (${times(decision.scale)}). ${sentence(decision)}` : "No quota command yet.");
+}
+
+/** Operators' controls in force on the chosen node: what, who, why and until when. */
+function showControls(controls) {
+  const list = $("node-controls");
+  const lines = controls.map(({ target, words, by, why, until }) => {
+    const whose = target.startsWith("pool:") ? ` for ${target}` : "";
+    return `Control: ${words.join(", ")}${whose}, by ${by}: ${why}${known(until) ? ` (until ${dayAndClock(until)} UTC)` : ""}`;
+  });
+  list.hidden = lines.length === 0;
+  if (list.textContent === lines.join("")) return;
+  list.replaceChildren(...lines.map((line) => element("li", "", line)));
 }
 
 /** The chart's legend with the values at one moment. */

@@ -8,7 +8,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_schemas::records::{Cause, Forecast, ForecastState, Load, LoadReport, Quantiles, QuotaCommand};
+use tidegate_schemas::records::{
+    Cause, Control, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles, QuotaCommand, QuotaMode,
+};
 use tidegate_sinks::page::{Limits, Page, PageStats, serve};
 
 const REPORT_MS: i64 = 10_000;
@@ -38,6 +40,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Two hours at once, then live.
 fn feed(page: &Page, nodes: u64, speed: f64) {
+    for (target, words) in [
+        ("media-0190", Control { override_quota: Some(1500.0), until: Some(BEGIN + 86_400_000), ..Control::default() }),
+        ("pool:cache", Control { max_quota: Some(1200.0), ..Control::default() }),
+    ] {
+        let (by, why) = ("alice".to_owned(), "release 4.2 of the week".to_owned());
+        page.control(target, Some(Control { target: target.to_owned(), timestamp: BEGIN, by, why, ..words }));
+    }
     let mut quotas = vec![BASE; usize::try_from(nodes).unwrap_or(0)];
     for step in 0_i64.. {
         let t = BEGIN + step * REPORT_MS;
@@ -96,6 +105,7 @@ fn forecast(report: &LoadReport, current: Load, node: u64) -> Forecast {
         base_quota: BASE,
         quota_in_force: report.quota_in_force,
         current,
+        measured_at: MeasuredAt { cpu: t, memory: t },
         peak_cpu: peak(&path_cpu, 1),
         peak_memory: peak(&path_memory, 2),
         path_cpu,
@@ -133,10 +143,13 @@ fn command(forecast: &Forecast) -> QuotaCommand {
         limits_hit: if bound < scale { vec!["max".to_owned()] } else { Vec::new() },
         predicted_load: predicted,
         current_load: current,
+        forecast_p90: 0.0,
         margin: 0.0,
         hold_until: None,
         model: forecast.model.clone(),
         policy: "threshold".to_owned(),
+        mode: QuotaMode::Enforce,
+        steering: Vec::new(),
         valid_until: forecast.timestamp + 60_000,
         cause: Cause::default(),
     }

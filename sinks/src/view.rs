@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tidegate_broker::RawRecord;
 use tidegate_schemas::Topic;
@@ -75,6 +76,7 @@ impl Viewer {
             Topic::Load => load(&value),
             Topic::Forecasts => forecast(&value),
             Topic::Quotas => quota(&value),
+            Topic::Controls => control(&value),
             Topic::DeadLetters => dead_letter(record),
             _ => value.to_string(),
         };
@@ -92,7 +94,12 @@ fn text_or_hex(bytes: &[u8]) -> String {
 
 /// An event time in UTC.
 fn time(value: &Value) -> String {
-    let ms = value["timestamp"].as_u64().unwrap_or_default();
+    instant(value["timestamp"].as_u64().unwrap_or_default())
+}
+
+fn instant(ms: u64) -> String {
+    // humantime writes years up to 9999.
+    let ms = ms.min(253_402_300_799_999);
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(ms);
     humantime::format_rfc3339_millis(at).to_string()
 }
@@ -135,6 +142,14 @@ fn quota(v: &Value) -> String {
     let (quota, scale) = (v["quota"].as_f64().unwrap_or_default(), v["scale_factor"].as_f64().unwrap_or_default());
     let reason = v["reason"].as_str().unwrap_or_default();
     format!("{}  {:<16}  quota {quota:.0} ({scale:.2} × base)  {reason}", time(v), name(v))
+}
+
+/// From when on, of whom, what, until when, who and why.
+fn control(v: &Value) -> String {
+    let Ok(control) = Control::deserialize(v) else { return v.to_string() };
+    let words = if control.is_clear() { "cleared".to_owned() } else { control.words().join(", ") };
+    let until = v["until"].as_u64().map_or(String::new(), |until| format!(" until {}", instant(until)));
+    format!("{}  {:<16}  {words}{until}  ({}: {})", time(v), control.target, control.by, control.why)
 }
 
 fn dead_letter(record: &RawRecord) -> String {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Drives a running page of tidegate in a real headless Chromium, as a viewer would, and says what holds.
 
-    drive_page.py http://127.0.0.1:8080/ [--nodes 200] [--screenshot FILE [--scheme light|dark]] [--shots DIR]
+    drive_page.py http://127.0.0.1:8080/ [--nodes 200] [--controlled NODE] [--screenshot FILE [--scheme light|dark]] [--shots DIR]
 
 One line a check, last line `N passed, N failed`; exit code 1 if a check failed, 2 if the browser or the page cannot be
 had. Needs Debian's chromium and chromium-driver, and requirements.txt beside this file. Nothing is fetched from elsewhere.
@@ -165,6 +165,30 @@ def keyboard_selects(viewer, _args):
     expect_chosen(viewer, wanted, "Enter")
 
 
+def control_shows(viewer, args):
+    """A node under an operator's control is marked, says so in words, and tells what, who and why."""
+    if not args.controlled:
+        return
+    cell = f"document.querySelector('#fleet-grid [data-node=\"{args.controlled}\"]')"
+    viewer.until(lambda: viewer.js(f"return {cell}?.dataset.control") == "c", f"{args.controlled} is not marked")
+    if viewer.js(f"return getComputedStyle({cell}, '::before').content") == "none":
+        raise Failed("the mark of a control cannot be seen")
+    if "control" not in viewer.js(f"return {cell}.getAttribute('aria-label')"):
+        raise Failed("a square under a control does not say so to a screen reader")
+    viewer.js(f"{cell}.click()")
+    expect_chosen(viewer, args.controlled, "a click")
+    words = "return document.getElementById('node-controls').offsetParent && document.getElementById('node-controls').textContent"
+    said = viewer.until(lambda: viewer.js(words), f"the control of {args.controlled} is not told")
+    if not all(word in said for word in ("override 1500", "alice", "browser")):
+        raise Failed(f"the control is told as {said!r}")
+    why = "return document.getElementById('node-why').textContent"
+    viewer.until(lambda: "1,500" in viewer.js(why) and "alice" in viewer.js(why), lambda: f"the decision says {viewer.js(why)!r}")
+    other = viewer.js("return [...document.querySelectorAll('#fleet-grid [role=option]')].find(c => c.dataset.control === '-').dataset.node")
+    viewer.js(f"document.querySelector('#fleet-grid [data-node=\"{other}\"]').click()")
+    expect_chosen(viewer, other, "a click")
+    viewer.until(lambda: viewer.js("return document.getElementById('node-controls').hidden"), f"{other} shows a control that it has not")
+
+
 def arrows_move_by_rows(viewer, _args):
     box = "const b = document.activeElement.getBoundingClientRect(); return [Math.round(b.x), Math.round(b.y)]"
     viewer.cells()[0].click()
@@ -263,7 +287,7 @@ def lost_connection_shows(viewer, _args):
 
 CHECKS = (
     is_live, nodes_appear, figures_are_filled, chart_moves, decisions_appear, click_selects, keyboard_selects,
-    arrows_move_by_rows, address_names_the_node, schemes_differ, no_overflow("light", WIDE), no_overflow("dark", WIDE),
+    arrows_move_by_rows, control_shows, address_names_the_node, schemes_differ, no_overflow("light", WIDE), no_overflow("dark", WIDE),
     no_overflow("light", SMALL), no_overflow("dark", SMALL), no_console_error, no_other_host, lost_connection_shows,
 )
 
@@ -320,6 +344,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="address of the running page")
     parser.add_argument("--nodes", type=int, help="nodes that must appear (default: as many as /api/nodes has)")
+    parser.add_argument("--controlled", metavar="NODE", help="a node that `tidegate control` has put under an override of 1500 by alice")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds to wait for what must happen (30)")
     parser.add_argument("--screenshot", metavar="FILE", help="write a picture of 1280×800")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light", help="colours of the picture (light)")

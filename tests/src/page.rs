@@ -6,11 +6,32 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::process::wait_until;
 use crate::{binary, places};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough for the script; it ends earlier.
 const DEMO_FOR: &str = "10m";
+
+/// A node that an operator has put under a control.
+const CONTROLLED: &str = "node-0007";
+
+/// Puts a node under a control once the fleet lives, as an operator would: the control begins by the fleet's own time.
+fn under_control(demo: &binary::Running, url: &str) -> anyhow::Result<()> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+    let node = format!("{url}api/nodes/{CONTROLLED}");
+    wait_until(START_TIMEOUT, || {
+        let known = agent.get(&node).call().and_then(|mut answer| answer.body_mut().read_json::<serde_json::Value>());
+        known.is_ok_and(|view| view["decision"].is_object())
+    })?;
+    let said = demo.stdout();
+    let broker = said.lines().find_map(|line| line.strip_prefix("embedded broker")).context("no broker is named")?;
+    let brokers = broker.split_whitespace().next().context("the broker has no address")?;
+    let words = ["--override", "1500", "--by", "alice", "--why", "a test in the browser", "--brokers", brokers];
+    let set = binary::run(&[&["control", "set", CONTROLLED], &words[..]].concat(), START_TIMEOUT);
+    ensure!(set.code == Some(0), "the control was not set:\n{}", set.stderr);
+    Ok(())
+}
 
 /// Starts `tidegate demo`, runs the script with `python` and gives what it said.
 ///
@@ -21,9 +42,10 @@ pub fn drive(python: &Path, screenshot: Option<&Path>) -> anyhow::Result<String>
     let listen = format!("127.0.0.1:{port}");
     let mut demo = binary::spawn(&["demo", "--nodes", "200", "--speed", "60", "--for", DEMO_FOR, "--listen", &listen]);
     let url = format!("http://{listen}/");
-    demo.wait_for(&format!("http://{listen}"), START_TIMEOUT)?;
+    demo.wait_for("Ctrl-C", START_TIMEOUT)?;
+    under_control(&demo, &url)?;
     let mut command = Command::new(python);
-    command.arg(places::repository().join("tests/page/drive_page.py")).arg(&url);
+    command.arg(places::repository().join("tests/page/drive_page.py")).args([&url, "--controlled", CONTROLLED]);
     if let Some(file) = screenshot {
         command.arg("--screenshot").arg(file);
     }

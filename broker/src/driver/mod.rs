@@ -1,7 +1,9 @@
 //! The driver: carries a [`Stage`] from topic to topic.
 //!
 //! ```text
-//!            Assigned ─> read saved outputs ─> stage.restore
+//!            Assigned ─> read the side input to its end ─> stage.side
+//!                     ─> read saved outputs ─> stage.restore
+//! side records that have come ─> stage.side, before each batch
 //! batch ─> (offsets before the committed one only rebuild state) ─> stage.process ─> encode ─> publish ─┐
 //!   ▲                                                                                                  │
 //!   └──────────── commit the lowest contiguous acknowledged offset, with where to rewind to <──────────┘
@@ -12,6 +14,7 @@
 mod backpressure;
 mod positions;
 mod publish;
+mod side;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +37,7 @@ use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
 
 pub(crate) use positions::report_lag;
+use side::SideInput;
 
 /// Time between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(500);
@@ -54,6 +58,7 @@ pub fn run_stage<S: Stage>(stage: S, job: &Job<'_>) -> Result<(), BrokerError> {
         let Driver { intake, stage, .. } = &mut driver;
         intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &|r, k, t| stage.check(r, k, t))?;
         driver.serve_events(&mut batch)?;
+        driver.take_side()?;
         driver.process(&mut batch)?;
         if let Some(message) = driver.ledger.failure() {
             return Err(BrokerError::Refused { what: "delivering an output".into(), message });
@@ -76,6 +81,7 @@ struct Driver<'a, S: Stage> {
     publisher: Arc<Publisher>,
     ledger: Arc<SharedLedger>,
     dead_letters: DeadLetterBox,
+    side: Option<SideInput>,
     output: String,
     output_partitions: i32,
     encoder: Encoder,
@@ -104,6 +110,7 @@ impl<'a, S: Stage> Driver<'a, S> {
                 return Err(BrokerError::PartitionMismatch { a: input, a_count, b: output, b_count });
             }
         }
+        let side = stage.side_input().map(|topic| SideInput::new(topic, settings, &job.ids)).transpose()?;
         let ids = &*job.ids;
         let encoder = Encoder::new(stage.output(), S::Output::KIND, ids)?;
         let Member { intake, publisher, ledger, dead_letters } =
@@ -114,6 +121,7 @@ impl<'a, S: Stage> Driver<'a, S> {
             publisher,
             ledger,
             dead_letters,
+            side,
             output,
             output_partitions,
             encoder,
@@ -154,6 +162,9 @@ impl<'a, S: Stage> Driver<'a, S> {
                             "{}: partition taken",
                             self.stage.name()
                         );
+                    }
+                    if !partitions.is_empty() {
+                        self.read_side()?;
                     }
                     if self.stage.restores_from_output() && !partitions.is_empty() {
                         self.restore(&partitions)?;

@@ -67,6 +67,7 @@ impl<S: Stage> Driver<'_, S> {
     pub(super) fn commit(&mut self, mode: CommitMode) {
         self.note_rebuilding();
         self.tell_repeated();
+        self.note_controls();
         for (partition, position) in &self.position {
             if let Some(rewind) = self.stage.rewind_to(*partition) {
                 self.ledger.lock().mark(*partition, *position, rewind);

@@ -86,7 +86,7 @@ impl<S: Stage> Driver<'_, S> {
         for verdict in verdicts {
             match verdict {
                 Verdict::Output(output) => {
-                    counts.outputs += 1;
+                    counts.output(self.stage.label(output));
                     self.encoder.encode(output, &mut self.bytes)?;
                     let trace = received.trace.as_ref().map(|t| t.child(self.stage.name()));
                     let record = Outgoing {
@@ -135,13 +135,26 @@ struct Counts {
     live: u64,
     rebuilt: u64,
     outputs: u64,
+    by_label: Vec<(&'static str, u64)>,
 }
 
 impl Counts {
+    fn output(&mut self, label: Option<&'static str>) {
+        self.outputs += 1;
+        let Some(label) = label else { return };
+        match self.by_label.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, count)) => *count += 1,
+            None => self.by_label.push((label, 1)),
+        }
+    }
+
     fn report(&self, metrics: &Metrics, status: &WorkStatus) {
         metrics.records.inc_by(self.live);
         metrics.outputs.inc_by(self.outputs);
         metrics.restored.inc_by(self.rebuilt);
+        if let Some(counter) = &metrics.by_label {
+            self.by_label.iter().for_each(|(label, count)| counter.with_label_values(&[label]).inc_by(*count));
+        }
         status.records.fetch_add(self.live, Ordering::Relaxed);
         status.outputs.fetch_add(self.outputs, Ordering::Relaxed);
         status.restored.fetch_add(self.rebuilt, Ordering::Relaxed);

@@ -24,7 +24,8 @@ use crate::{shutdown, telemetry};
 /// Report this host's load and apply its quotas.
 ///
 /// CPU, memory, network and disk of this host, within the limits of its control group, as fractions of the base quota.
-/// The newest quota command is written to --quota-file as JSON, replaced atomically, and shows on /metrics.
+/// The newest quota command is written to --quota-file as JSON, replaced atomically, and shows on /metrics. A command that
+/// only recommends is not obeyed: the base quota holds, and the file's `quota` says so.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edge {
     /// Name of this node
@@ -39,7 +40,7 @@ pub(crate) struct Edge {
     /// Time between reports
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
     interval: Duration,
-    /// Write the quota command in force here
+    /// Write the newest quota command here; its `quota` is what to obey
     #[arg(long, value_name = "FILE")]
     quota_file: Option<PathBuf>,
 }
@@ -136,9 +137,14 @@ fn apply(shared: &Shared, command: QuotaCommand) {
     let applied = state.apply(command);
     shared.metrics.commanded(applied);
     shared.metrics.show(&state, now_ms());
-    let Some(held) = state.command().filter(|_| applied.holds()) else { return };
-    if let Applied::Changed { from, to } = applied {
-        tracing::info!("quota {from:.0} -> {to:.0}: {}", held.reason);
+    let Some(held) = state.command().filter(|_| applied.is_newest()) else { return };
+    match applied {
+        Applied::Changed { from, to } => tracing::info!("quota {from:.0} -> {to:.0}: {}", held.reason),
+        Applied::Recommended { begins: true } => {
+            let base = state.in_force(now_ms()).quota;
+            tracing::info!("quotas are recommendations from now on, the base quota {base:.0} holds: {}", held.reason);
+        }
+        _ => {}
     }
     if let Some(Err(e)) = shared.file.as_ref().map(|file| file.write(held)) {
         tracing::warn!("{e}");

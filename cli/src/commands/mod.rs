@@ -1,8 +1,10 @@
 //! One file per command; each takes its arguments and the common ones.
 
 pub(crate) mod completions;
+pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod edge;
+pub(crate) mod explain;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod run;
@@ -37,7 +39,9 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Replay(replay) => replay.run(&common),
         Command::Record(record) => record.run(&common),
         Command::Watch(watch) => watch.run(&common),
+        Command::Explain(explain) => explain.run(&common),
         Command::Train(train) => train.run(&common),
+        Command::Control(control) => control.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),
         Command::Completions(completions) => completions.run(),

@@ -14,7 +14,7 @@ use tidegate_schemas::{Decoder, SchemaIds, Topic};
 use crate::args::Common;
 use crate::config::Settings;
 use crate::exit::{self, failure};
-use crate::{progress, shutdown};
+use crate::{event_time, progress, shutdown};
 
 /// Publish the load of a made-up fleet.
 ///
@@ -54,19 +54,8 @@ pub(crate) struct FleetArgs {
     #[arg(long, value_name = "UNITS", default_value_t = 1000.0)]
     pub(crate) base_quota: f64,
     /// Event time at which the fleet begins [default: now for simulate at speed 1, else 2026-01-05T00:00:00Z; for demo 05:00 of that day]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = event_time::parse)]
     pub(crate) start: Option<i64>,
-}
-
-/// An instant as ms since the epoch: RFC 3339, or a number of ms.
-fn parse_time(text: &str) -> Result<i64, String> {
-    if let Ok(ms) = text.parse() {
-        return Ok(ms);
-    }
-    let at = humantime::parse_rfc3339_weak(text)
-        .map_err(|e| format!("{e}; it wants 2026-01-05T00:00:00Z or milliseconds"))?;
-    let since = at.duration_since(std::time::UNIX_EPOCH).map_err(|_| "it is before 1970".to_owned())?;
-    i64::try_from(since.as_millis()).map_err(|e| e.to_string())
 }
 
 impl FleetArgs {

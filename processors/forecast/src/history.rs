@@ -72,12 +72,14 @@ impl History {
     /// The maximum of what was measured in the last 5 minutes, the one in progress included, in points; the last
     /// value if nothing was.
     pub(crate) fn peak(&self) -> f32 {
-        let newest_first = self.max.iter().rev().take(5).enumerate();
-        newest_first
-            .filter(|(ago, _)| self.measured >> ago & 1 == 1)
-            .map(|(_, max)| *max)
-            .reduce(larger)
-            .unwrap_or(self.value)
+        self.measured_peak(0, 5).unwrap_or(self.value)
+    }
+
+    /// The maximum of what was measured in `minutes` minutes, the newest of them `ago` minutes before the one in progress
+    /// (together at most 32), in points.
+    pub(crate) fn measured_peak(&self, ago: usize, minutes: usize) -> Option<f32> {
+        let newest_first = self.max.iter().rev().enumerate().skip(ago).take(minutes);
+        newest_first.filter(|(ago, _)| self.measured >> ago & 1 == 1).map(|(_, max)| *max).reduce(larger)
     }
 }
 

@@ -16,6 +16,7 @@
 mod artifact;
 pub mod baseline;
 mod card;
+mod demotion;
 mod error;
 mod features;
 mod history;
@@ -27,9 +28,11 @@ mod numeric;
 mod state;
 mod tensors;
 mod train;
+mod view;
 
 pub use artifact::Artifact;
 pub use card::{Card, DataCard, FileCard};
+pub use demotion::WindowScore;
 pub use error::ForecastError;
 pub use features::INPUTS;
 pub use load::{
@@ -38,3 +41,4 @@ pub use load::{
 pub use model::Model;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
+pub use view::{PastView, ResourceView, ScoreView};

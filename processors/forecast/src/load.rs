@@ -81,8 +81,7 @@ pub enum Status {
     Warming,
     /// The model forecasts.
     Ready,
-    /// The model has been worse than the baseline, which forecasts instead. No forecast of this crate
-    /// carries it yet.
+    /// The model of some resource has been worse than the baseline, which forecasts it instead.
     Demoted,
 }
 
@@ -111,12 +110,16 @@ pub struct ResourceForecast {
 /// The answer to one report.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
-    /// Who made it. Ready only where every resource the node reports is.
+    /// Who made it. Ready only where every resource the node reports is; a node with a resource that is warming up and
+    /// one that is demoted is warming.
     pub status: Status,
     /// CPU.
     pub cpu: ResourceForecast,
     /// Memory.
     pub memory: ResourceForecast,
+    /// Event time of each resource's last measurement, Unix milliseconds, in the order of [`Resource::ALL`]; `None`
+    /// where its forecast is all zeros.
+    pub measured_ms: [Option<i64>; 2],
 }
 
 /// Rounds a fraction to 1e-4, the precision in which floats leave a stage.

@@ -2,7 +2,9 @@
 //!
 //! Each row is first taken into its node's state; then, resource by resource and in blocks of 16, the
 //! features go through the network, and its outputs become load again: with value v and scale s of the features (points),
-//! p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. While a state is warming up the baseline answers.
+//! p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. While a state is warming up the baseline answers. It
+//! does too while the model is demoted (`demotion.rs`); then p90 lies above the baseline by what the model holds p90 and
+//! p50 apart.
 
 use crate::artifact::Artifact;
 use crate::baseline::last_peak;
@@ -11,7 +13,7 @@ use crate::features::Features;
 use crate::load::{Prediction, Quantiles, Resource, ResourceForecast, Sample, Status, round};
 use crate::network::{BLOCK, Block, Network, OUTPUTS};
 use crate::numeric::{larger, softplus};
-use crate::state::NodeState;
+use crate::state::{NodeState, Track};
 
 /// The model that the product ships.
 static SHIPPED: &[u8] = include_bytes!("../models/tide.tidemodel");
@@ -21,6 +23,7 @@ static SHIPPED: &[u8] = include_bytes!("../models/tide.tidemodel");
 pub struct Model {
     name: String,
     networks: [Option<Network>; 2],
+    may_be_demoted: bool,
 }
 
 impl Model {
@@ -37,7 +40,14 @@ impl Model {
         Ok(Self {
             name: format!("{} {}", artifact.card().name, &checksum[..8]),
             networks: [network(Resource::Cpu)?, network(Resource::Memory)?],
+            may_be_demoted: true,
         })
+    }
+
+    /// The same model, which is never demoted: every forecast of a ready state is its own. For scoring it.
+    #[must_use]
+    pub fn without_demotion(self) -> Self {
+        Self { may_be_demoted: false, ..self }
     }
 
     /// The model that the product ships.
@@ -70,7 +80,7 @@ impl Model {
                 continue;
             };
             for (rows, predictions) in rows.chunks_mut(BLOCK).zip(predictions.chunks_mut(BLOCK)) {
-                forecast_block(network, resource, rows, predictions, &mut block);
+                self.forecast_block(network, resource, rows, predictions, &mut block);
             }
         }
         predictions
@@ -79,48 +89,66 @@ impl Model {
     /// The status, and the baseline's forecast of both resources.
     fn before_network(&self, state: &NodeState) -> Prediction {
         let baseline = |resource| state.history(resource).map_or_else(ResourceForecast::default, last_peak);
-        Prediction { status: self.status(state), cpu: baseline(Resource::Cpu), memory: baseline(Resource::Memory) }
+        Prediction {
+            status: self.status(state),
+            cpu: baseline(Resource::Cpu),
+            memory: baseline(Resource::Memory),
+            measured_ms: Resource::ALL.map(|resource| state.measured_ms(resource)),
+        }
     }
 
-    /// Ready if some resource is, and no measured resource that the model knows is still warming up.
+    /// Warming if some measured resource that the model knows is, or none is measured; else demoted if some is.
     fn status(&self, state: &NodeState) -> Status {
         let known = Resource::ALL.into_iter().filter(|resource| self.networks[*resource as usize].is_some());
-        let ready: Vec<bool> = known.filter_map(|resource| state.is_ready(resource)).collect();
-        if !ready.is_empty() && ready.iter().all(|ready| *ready) { Status::Ready } else { Status::Warming }
-    }
-}
-
-fn forecast_block(
-    network: &Network,
-    resource: Resource,
-    rows: &mut [(&mut NodeState, Sample)],
-    predictions: &mut [Prediction],
-    block: &mut Block,
-) {
-    block.clear();
-    let mut shapes: [Option<Features>; BLOCK] = [None; BLOCK];
-    for ((state, _), features) in rows.iter_mut().zip(&mut shapes) {
-        if let Some(track) = state.track(resource) {
-            let row = track.features();
-            network.push(block, &row.inputs, track.cells().0);
-            *features = Some(row);
+        let tracks: Vec<&Track> = known.filter_map(|resource| state.seen(resource)).collect();
+        if tracks.is_empty() || !tracks.iter().all(|track| track.is_ready()) {
+            Status::Warming
+        } else if self.may_be_demoted && tracks.iter().any(|track| track.is_demoted()) {
+            Status::Demoted
+        } else {
+            Status::Ready
         }
     }
-    network.step(block);
-    let mut at = 0;
-    for (((state, _), prediction), features) in rows.iter_mut().zip(predictions).zip(&shapes) {
-        let (Some(track), Some(features)) = (state.track(resource), features) else {
-            continue;
-        };
-        block.copy_cells(at, network.hidden, track.cells().1);
-        if track.is_ready() {
-            let forecast = in_load(features, block.outputs(at));
-            match resource {
-                Resource::Cpu => prediction.cpu = forecast,
-                Resource::Memory => prediction.memory = forecast,
+
+    fn forecast_block(
+        &self,
+        network: &Network,
+        resource: Resource,
+        rows: &mut [(&mut NodeState, Sample)],
+        predictions: &mut [Prediction],
+        block: &mut Block,
+    ) {
+        block.clear();
+        let mut shapes: [Option<Features>; BLOCK] = [None; BLOCK];
+        for ((state, _), features) in rows.iter_mut().zip(&mut shapes) {
+            if let Some(track) = state.track(resource) {
+                let row = track.features();
+                network.push(block, &row.inputs, track.cells().0);
+                *features = Some(row);
             }
         }
-        at += 1;
+        network.step(block);
+        let mut at = 0;
+        for (((state, _), prediction), features) in rows.iter_mut().zip(predictions).zip(&shapes) {
+            let (Some(track), Some(features)) = (state.track(resource), features) else {
+                continue;
+            };
+            block.copy_cells(at, network.hidden, track.cells().1);
+            if track.is_ready() {
+                let said = in_load(features, block.outputs(at));
+                track.scores.say(said.peak.p50 * 100.0);
+                let served = match resource {
+                    Resource::Cpu => &mut prediction.cpu,
+                    Resource::Memory => &mut prediction.memory,
+                };
+                if self.may_be_demoted && track.is_demoted() {
+                    served.peak.p90 = round(served.peak.p50 + (said.peak.p90 - said.peak.p50));
+                } else {
+                    *served = said;
+                }
+            }
+            at += 1;
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Each resource has a track of its own: minute bars, and two states of the network. Reports move it on by event time:
 //!
 //! ```text
-//! report ─► gap > context window? begin afresh ─► new minute: the last step becomes the base, bars move on
+//! report ─► gap > context window? begin afresh ─► new minute: what became known is scored, the last step becomes the base,
+//!        bars move on
 //!        ─► new window: the younger state takes over, a fresh one begins ─► measure ─► features ─► step from the base
 //! ```
 //!
@@ -15,6 +16,7 @@
 //! An event time before the node's last one counts as the last one.
 
 use crate::Resource;
+use crate::demotion::{self, Scores, WindowScore};
 use crate::features::Features;
 use crate::history::History;
 use crate::load::Sample;
@@ -22,9 +24,14 @@ use crate::load::Sample;
 /// Length of a context window in event time: 60 minutes, in milliseconds.
 pub const CONTEXT_WINDOW_MS: i64 = 60 * MINUTE_MS;
 
-/// How much past determines a node's state: two context windows (the forecasting state's life), the 121
+/// How much past determines what the network says: two context windows (the forecasting state's life), the 121
 /// minutes of its first features with the minutes cut at both ends, and one more window, over which gaps are filled.
-pub const REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + 123 * MINUTE_MS;
+const NETWORK_REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + 123 * MINUTE_MS;
+
+/// How much past determines a node's state: the windows by which the network is judged, the one in progress, and what
+/// determines its first forecast that is scored in them; 9 hours and 8 minutes.
+pub const REACH_MS: i64 =
+    NETWORK_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + demotion::OUTCOME_MINUTES * MINUTE_MS;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 
@@ -54,9 +61,26 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().map(|track| &track.history)
     }
 
-    /// Whether the resource's state may forecast; `None` if it has none.
-    pub(crate) fn is_ready(&self, resource: Resource) -> Option<bool> {
-        self.tracks[resource as usize].as_ref().map(Track::is_ready)
+    pub(crate) fn seen(&self, resource: Resource) -> Option<&Track> {
+        self.tracks[resource as usize].as_ref()
+    }
+
+    /// The scores of the last whole context windows by which the resource's model is judged, oldest first; `None` for a
+    /// resource without a past.
+    #[must_use]
+    pub fn scores(&self, resource: Resource) -> Option<[WindowScore; demotion::WINDOWS as usize]> {
+        self.tracks[resource as usize].as_ref().map(|track| track.scores.whole_windows())
+    }
+
+    /// Whether the baseline has taken the model's place for this resource.
+    #[must_use]
+    pub fn is_demoted(&self, resource: Resource) -> bool {
+        self.tracks[resource as usize].as_ref().is_some_and(Track::is_demoted)
+    }
+
+    /// Event time of the resource's last measurement; `None` if it has no state.
+    pub(crate) fn measured_ms(&self, resource: Resource) -> Option<i64> {
+        self.tracks[resource as usize].as_ref().map(|track| track.measured_ms)
     }
 
     pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
@@ -86,6 +110,7 @@ impl NodeState {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Track {
     pub(crate) history: History,
+    pub(crate) scores: Scores,
     interval_ms: i64,
     last_ms: i64,
     measured_ms: i64,
@@ -105,6 +130,7 @@ impl Track {
         let at_start = minute.rem_euclid(CONTEXT_WINDOW_MS / MINUTE_MS) == 0;
         Self {
             history: History::begin(minute, points),
+            scores: Scores::begin(minute),
             interval_ms: sample.interval_ms,
             last_ms: at,
             measured_ms: at,
@@ -131,6 +157,7 @@ impl Track {
         let half = self.cells.len() / 2;
         if minute > self.history.minute() {
             self.cells.copy_within(half.., 0);
+            self.scores.advance(&self.history, minute);
             self.history.advance(minute);
         }
         // A gap is at most one window long, so that at most one boundary is passed.
@@ -148,6 +175,23 @@ impl Track {
     /// Whether the forecasting state has seen one full context window.
     pub(crate) fn is_ready(&self) -> bool {
         self.window > self.whole_window
+    }
+
+    /// Whether the model may forecast, but has lost to the baseline.
+    pub(crate) fn is_demoted(&self) -> bool {
+        self.is_ready() && self.scores.is_demoted()
+    }
+
+    pub(crate) fn interval_ms(&self) -> i64 {
+        self.interval_ms
+    }
+
+    pub(crate) fn begun_ms(&self) -> i64 {
+        self.begun_ms
+    }
+
+    pub(crate) fn measured_ms(&self) -> i64 {
+        self.measured_ms
     }
 
     pub(crate) fn features(&self) -> Features {

@@ -1,38 +1,12 @@
 //! What a forecast may depend on: the node's own reports within reach, and nothing else, bit for bit.
 
+mod nodes;
+
+use nodes::{MINUTE_MS, bits, load, run};
 use proptest::prelude::*;
-use tidegate_forecast::{
-    CONTEXT_WINDOW_MS, Model, NodeState, Prediction, REACH_MS, Resource, ResourceForecast, Sample, Status,
-};
+use tidegate_forecast::{CONTEXT_WINDOW_MS, Model, NodeState, REACH_MS, Resource, ResourceForecast, Sample, Status};
 
-const MINUTE_MS: i64 = 60_000;
-
-fn bits_of(forecast: &ResourceForecast) -> Vec<u32> {
-    let ResourceForecast { current, path, peak } = forecast;
-    let mut values = vec![*current, peak.p50, peak.p90];
-    values.extend(path);
-    values.into_iter().map(f32::to_bits).collect()
-}
-
-fn bits(prediction: &Prediction) -> (Status, Vec<u32>, Vec<u32>) {
-    (prediction.status, bits_of(&prediction.cpu), bits_of(&prediction.memory))
-}
-
-fn run(model: &Model, samples: &[Sample]) -> Vec<Prediction> {
-    let mut state = NodeState::new();
-    let one = |sample: &Sample| model.predict(&mut [(&mut state, *sample)])[0];
-    samples.iter().map(one).collect()
-}
-
-/// A load without randomness that differs between nodes and moves on several scales.
-fn load(node: usize, at_ms: i64) -> f32 {
-    let minutes = (at_ms / 1_000) as f64 / 60.0;
-    let slow = (minutes / 37.0 + node as f64).sin();
-    let fast = (minutes * 1.7 + node as f64 * 0.3).sin();
-    let job = if (minutes as usize + 7 * node).is_multiple_of(15) { 0.3 } else { 0.0 };
-    (0.3 + 0.15 * slow + 0.05 * fast + job) as f32
-}
-
+/// Reports without a gap; memory is missing now and then.
 fn steady(node: usize, interval_ms: i64, count: i64) -> Vec<Sample> {
     let begun = 1_700_000_000_000 + node as i64 * 1_234_567;
     let sample = |index: i64| {

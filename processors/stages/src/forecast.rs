@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
-use tidegate_forecast::{Model, NodeState, Prediction, ResourceForecast, Sample, Status};
+use tidegate_forecast::{Model, NodeState, Prediction, Resource, ResourceForecast, Sample, Status};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, Quantiles};
+use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
 
 use crate::nodes::Nodes;
 
@@ -29,6 +29,12 @@ impl ForecastStage {
     #[must_use]
     pub fn new(model: Arc<Model>) -> Self {
         Self { model, partitions: HashMap::new() }
+    }
+
+    /// What is kept of a node of a partition; `None` where it was never heard of.
+    #[must_use]
+    pub fn node(&self, partition: i32, node_id: &str) -> Option<&NodeState> {
+        self.partitions.get(&partition)?.get(node_id)?.state.as_deref()
     }
 
     /// Sorts the new reports of a batch into rounds of distinct nodes; repeated ones become verdicts at once.
@@ -112,6 +118,10 @@ impl Stage for ForecastStage {
         verdicts.into_iter().enumerate().filter_map(|(index, verdict)| Some((index, verdict?))).collect()
     }
 
+    fn label(&self, forecast: &Forecast) -> Option<&'static str> {
+        Some(forecast.state.name())
+    }
+
     fn depends_on_past(&self) -> bool {
         true
     }
@@ -146,6 +156,10 @@ fn forecast(received: &Received<LoadReport>, prediction: &Prediction, model: &st
         base_quota: report.base_quota,
         quota_in_force: report.quota_in_force,
         current: Load { cpu: widen(prediction.cpu.current), memory: widen(prediction.memory.current) },
+        measured_at: MeasuredAt {
+            cpu: prediction.measured_ms[Resource::Cpu as usize].unwrap_or(0),
+            memory: prediction.measured_ms[Resource::Memory as usize].unwrap_or(0),
+        },
         path_cpu,
         path_memory,
         peak_cpu,

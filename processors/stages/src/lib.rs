@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! load ─> ForecastStage (tidegate-forecast) ─> forecasts ─> QuotaStage (tidegate-quota) ─> quotas
+//!                                               controls ─> ControlTable ──┘
 //! ```
 //!
 //! No Kafka, no clock: the driver in `tidegate-broker` carries the stages, and so does a test over a recorded file.
 
+mod controls;
 mod forecast;
 mod nodes;
 mod quota;
 
+pub use controls::ControlTable;
 pub use forecast::ForecastStage;
 pub use quota::QuotaStage;

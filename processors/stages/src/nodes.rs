@@ -63,6 +63,10 @@ impl Nodes {
         Some(node)
     }
 
+    pub(crate) fn get(&self, node_id: &str) -> Option<&Node> {
+        self.by_id.get(node_id)
+    }
+
     pub(crate) fn get_mut(&mut self, node_id: &str) -> Option<&mut Node> {
         self.by_id.get_mut(node_id)
     }

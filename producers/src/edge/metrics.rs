@@ -68,6 +68,7 @@ impl EdgeMetrics {
         let result = match applied {
             Applied::Changed { .. } => "changed",
             Applied::Renewed => "renewed",
+            Applied::Recommended { .. } => "recommended",
             Applied::Old => "old",
             Applied::Foreign => "foreign",
             Applied::Invalid => "invalid",
@@ -86,7 +87,7 @@ impl EdgeMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::tests::command;
+    use super::super::state::tests::{command, recommendation};
     use super::*;
     use prometheus::TextEncoder;
 
@@ -117,6 +118,12 @@ mod tests {
         metrics.show(&state, 65_001);
         let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         assert!(text.lines().any(|l| l == "tidegate_edge_quota 1000"), "the lease is over");
+        metrics.commanded(state.apply(recommendation("a", 66_000, 1350.0)));
+        metrics.show(&state, 66_000);
+        let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        for line in ["tidegate_edge_quota 1000", "tidegate_edge_quota_commands_total{result=\"recommended\"} 1"] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
         assert!(matches!(EdgeMetrics::register(&registry), Err(ProducerError::Metrics(_))));
     }
 }

@@ -1,11 +1,16 @@
-//! The quota file: the command in force as JSON, replaced atomically, so that a reader sees the old or the new one whole.
+//! The quota file: the newest command as JSON, replaced atomically, so that a reader sees the old or the new one whole.
+//!
+//! Its `quota` is what the node is to obey: under a recommendation that is the base quota, and what is recommended stands
+//! beside it. So a reader that knows nothing of modes is not misled.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tidegate_schemas::records::QuotaCommand;
 
+use super::state::is_enforced;
 use crate::error::ProducerError;
 
 /// A file that holds one command.
@@ -13,6 +18,28 @@ use crate::error::ProducerError;
 pub struct QuotaFile {
     path: PathBuf,
     beside: PathBuf,
+}
+
+/// The file's content.
+#[derive(Serialize)]
+struct Content {
+    #[serde(flatten)]
+    command: QuotaCommand,
+    enforced: bool,
+    /// Resource units; `None` where the command is enforced.
+    recommended_quota: Option<f64>,
+}
+
+impl Content {
+    fn of(command: &QuotaCommand) -> Self {
+        let mut command = command.clone();
+        let enforced = is_enforced(&command);
+        let recommended_quota = (!enforced).then_some(command.quota);
+        if !enforced {
+            (command.quota, command.scale_factor) = (command.base_quota, 1.0);
+        }
+        Self { command, enforced, recommended_quota }
+    }
 }
 
 impl QuotaFile {
@@ -45,7 +72,7 @@ impl QuotaFile {
     }
 
     fn replace(&self, command: &QuotaCommand) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(command)?;
+        let mut text = serde_json::to_vec_pretty(&Content::of(command))?;
         text.push(b'\n');
         let written = File::create(&self.beside).and_then(|mut file| {
             file.write_all(&text)?;
@@ -60,7 +87,7 @@ impl QuotaFile {
         File::open(folder(&self.path))?.sync_all()
     }
 
-    /// The command in the file; `None` where there is no file.
+    /// The command in the file, with the quota to obey; `None` where there is no file.
     ///
     /// # Errors
     /// [`ProducerError::File`] where it cannot be read or is not a command.
@@ -80,7 +107,7 @@ fn folder(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::tests::command;
+    use super::super::state::tests::{command, recommendation};
     use super::*;
 
     #[test]
@@ -99,6 +126,24 @@ mod tests {
             (&json["node_id"], &json["quota"], &json["limits_hit"][0]),
             (&"a".into(), &700.0.into(), &"max".into())
         );
+    }
+
+    #[test]
+    fn under_a_recommendation_the_file_says_to_obey_the_base_quota() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quota.json");
+        let file = QuotaFile::new(&path).unwrap();
+        let written = |command: &QuotaCommand| -> serde_json::Value {
+            file.write(command).unwrap();
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
+        };
+        let obeyed = written(&command("a", 1, 1500.0));
+        assert_eq!((&obeyed["quota"], &obeyed["enforced"]), (&1500.0.into(), &true.into()));
+        assert!(obeyed["recommended_quota"].is_null());
+        let advised = written(&recommendation("a", 2, 1500.0));
+        assert_eq!((&advised["quota"], &advised["scale_factor"]), (&1000.0.into(), &1.0.into()));
+        assert_eq!((&advised["recommended_quota"], &advised["enforced"]), (&1500.0.into(), &false.into()));
+        assert_eq!(advised["mode"], "RECOMMEND");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Which quota holds on this edge: the newest command wins, its lease ends. Pure.
+//! Which quota holds on this edge: the newest command wins, its lease ends, and a recommendation is not enforced. Pure.
 
-use tidegate_schemas::records::QuotaCommand;
+use tidegate_schemas::records::{QuotaCommand, QuotaMode};
 
 /// What a command did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +14,11 @@ pub enum Applied {
     },
     /// The same quota, a longer lease; worth a new quota file.
     Renewed,
+    /// It is the newest and a recommendation: the base quota holds; worth a new quota file.
+    Recommended {
+        /// Whether the command before it was enforced, or there was none: worth a line in the log.
+        begins: bool,
+    },
     /// It is as old as the command that holds, or older: repeated or late.
     Old,
     /// It is for another node.
@@ -23,19 +28,19 @@ pub enum Applied {
 }
 
 impl Applied {
-    /// Whether the command holds now.
+    /// Whether the command is the newest now.
     #[must_use]
-    pub fn holds(self) -> bool {
-        matches!(self, Self::Changed { .. } | Self::Renewed)
+    pub fn is_newest(self) -> bool {
+        matches!(self, Self::Changed { .. } | Self::Renewed | Self::Recommended { .. })
     }
 }
 
 /// The quota in force.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InForce {
-    /// Resource units; the base quota where no command holds.
+    /// Resource units; the base quota where no command is enforced.
     pub quota: f64,
-    /// Sequence of the command behind it; `None`: no command holds.
+    /// Sequence of the command behind it; `None`: no command is enforced.
     pub sequence: Option<i64>,
 }
 
@@ -65,9 +70,13 @@ impl EdgeState {
         if self.command.as_ref().is_some_and(|held| command.sequence <= held.sequence) {
             return Applied::Old;
         }
-        let from = self.command.as_ref().map_or(self.base_quota, |held| held.quota);
-        let to = command.quota;
+        let (from, to) = (self.enforced().map_or(self.base_quota, |held| held.quota), command.quota);
+        let was_enforced = self.command.as_ref().is_none_or(is_enforced);
+        let is_enforced = is_enforced(&command);
         self.command = Some(command);
+        if !is_enforced {
+            return Applied::Recommended { begins: was_enforced };
+        }
         if from.to_bits() == to.to_bits() { Applied::Renewed } else { Applied::Changed { from, to } }
     }
 
@@ -83,14 +92,25 @@ impl EdgeState {
         self.command.as_ref().is_some_and(|held| now_ms > held.valid_until)
     }
 
-    /// The quota that holds at this time (Unix ms): the newest command's while its lease lasts, else the base quota.
+    /// The newest command, where it is to be enforced; its lease may be over.
+    fn enforced(&self) -> Option<&QuotaCommand> {
+        self.command.as_ref().filter(|held| is_enforced(held))
+    }
+
+    /// The quota that holds at this time (Unix ms): the newest command's while its lease lasts and if it is to be enforced,
+    /// else the base quota.
     #[must_use]
     pub fn in_force(&self, now_ms: i64) -> InForce {
-        match self.command.as_ref().filter(|_| !self.expired(now_ms)) {
+        match self.enforced().filter(|_| !self.expired(now_ms)) {
             Some(held) => InForce { quota: held.quota, sequence: Some(held.sequence) },
             None => InForce { quota: self.base_quota, sequence: None },
         }
     }
+}
+
+/// Whether edges are to obey the command.
+pub(super) fn is_enforced(command: &QuotaCommand) -> bool {
+    command.mode == QuotaMode::Enforce
 }
 
 #[cfg(test)]
@@ -112,10 +132,13 @@ pub(crate) mod tests {
             limits_hit: vec!["max".into()],
             predicted_load: 0.9,
             current_load: 0.5,
+            forecast_p90: 0.0,
             margin: 0.0,
             hold_until: None,
             model: "m".into(),
             policy: "threshold".into(),
+            mode: QuotaMode::Enforce,
+            steering: Vec::new(),
             valid_until: sequence + 60_000,
             cause: Cause::default(),
         }
@@ -142,6 +165,25 @@ pub(crate) mod tests {
         edge.apply(command("a", 0, 700.0));
         assert!(!edge.expired(60_000) && edge.expired(60_001));
         assert_eq!(edge.in_force(60_001), InForce { quota: 1000.0, sequence: None });
+    }
+
+    pub(crate) fn recommendation(node_id: &str, sequence: i64, quota: f64) -> QuotaCommand {
+        QuotaCommand { mode: QuotaMode::Recommend, ..command(node_id, sequence, quota) }
+    }
+
+    #[test]
+    fn under_a_recommendation_the_base_quota_holds_until_quotas_are_enforced_again() {
+        let mut edge = EdgeState::new("a", 1000.0);
+        let base = InForce { quota: 1000.0, sequence: None };
+        assert_eq!(edge.apply(recommendation("a", 1, 1350.0)), Applied::Recommended { begins: true });
+        assert_eq!(edge.in_force(1), base);
+        assert_eq!(edge.apply(recommendation("a", 2, 700.0)), Applied::Recommended { begins: false });
+        assert_eq!(edge.apply(command("a", 1, 700.0)), Applied::Old);
+        assert_eq!(edge.apply(command("a", 3, 700.0)), Applied::Changed { from: 1000.0, to: 700.0 });
+        assert_eq!(edge.in_force(3), InForce { quota: 700.0, sequence: Some(3) });
+        assert_eq!(edge.apply(recommendation("a", 4, 1500.0)), Applied::Recommended { begins: true });
+        assert_eq!(edge.in_force(4), base, "the enforced command before it counts no longer, though its lease lasts");
+        assert_eq!(edge.command().map(|c| c.sequence), Some(4));
     }
 
     proptest! {

@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use tidegate_schemas::records::{LoadReport, QuotaCommand};
+use tidegate_schemas::records::{LoadReport, QuotaCommand, QuotaMode};
 
 use crate::error::ProducerError;
 use demand::Demand;
@@ -114,13 +114,15 @@ impl Fleet {
     /// Gives a node a quota that holds until a newer one comes, in units of the base quota. `false` where it changes
     /// nothing: the node is unknown, the quota is no finite number of at least 0, or a command as new is in force.
     pub fn apply_quota(&mut self, node_id: &str, quota: f64, sequence: i64) -> bool {
-        self.apply(node_id, InForce { quota, sequence, valid_until: i64::MAX })
+        self.apply(node_id, InForce { quota, sequence, valid_until: i64::MAX, enforced: true })
     }
 
-    /// Gives a node the quota of a command, for as long as its lease holds; `false` as in [`Fleet::apply_quota`].
+    /// Gives a node the quota of a command, for as long as its lease holds; a recommendation takes the place of the command
+    /// before it, and the base quota holds. `false` as in [`Fleet::apply_quota`].
     pub fn apply_command(&mut self, command: &QuotaCommand) -> bool {
         let QuotaCommand { quota, sequence, valid_until, .. } = *command;
-        self.apply(&command.node_id, InForce { quota, sequence, valid_until })
+        let enforced = command.mode == QuotaMode::Enforce;
+        self.apply(&command.node_id, InForce { quota, sequence, valid_until, enforced })
     }
 
     fn apply(&mut self, node_id: &str, new: InForce) -> bool {

@@ -15,6 +15,8 @@ pub(crate) struct InForce {
     pub(crate) sequence: i64,
     /// End of the lease, Unix ms; after it the node falls back to its base quota.
     pub(crate) valid_until: i64,
+    /// Whether the node obeys it; else it is a recommendation, and the base quota holds.
+    pub(crate) enforced: bool,
 }
 
 /// The measuring side of a node.
@@ -76,7 +78,7 @@ impl Node {
 
     /// Serves one interval and writes what was measured to `report`, whose node, time and base quota are set.
     pub(crate) fn measure(&mut self, wanted: &Wanted, report: &mut LoadReport) {
-        let in_force = self.quota.filter(|q| report.timestamp <= q.valid_until);
+        let in_force = self.quota.filter(|q| q.enforced && report.timestamp <= q.valid_until);
         let cap = in_force.map_or(1.0, |q| q.quota / report.base_quota);
         let seconds = report.interval_ms as f64 / 1000.0;
         if wanted.restarted {

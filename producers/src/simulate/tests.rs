@@ -128,6 +128,23 @@ fn a_wide_quota_lets_load_pass_the_base_and_a_lease_ends() {
 }
 
 #[test]
+fn a_recommendation_is_not_obeyed_and_ends_the_quota_before_it() {
+    let mut fleet = fleet(1, 1);
+    let mut next = |command: Option<tidegate_schemas::records::QuotaCommand>| {
+        command.iter().for_each(|command| assert!(fleet.apply_command(command)));
+        let report = fleet.next_report();
+        (report.quota_in_force, report.quota_sequence)
+    };
+    let start = FleetOptions::default().start_ms;
+    let command = |offset, quota| crate::edge::tests::command("node-0000", start + offset, quota);
+    let recommendation = |offset, quota| crate::edge::tests::recommendation("node-0000", start + offset, quota);
+    assert_eq!(next(Some(command(1, 700.0))), (Some(700.0), Some(start + 1)));
+    assert_eq!(next(Some(recommendation(2, 900.0))), (None, None));
+    assert_eq!(next(None), (None, None), "the lease of the command before it lasts, and counts no longer");
+    assert_eq!(next(Some(command(3, 800.0))), (Some(800.0), Some(start + 3)));
+}
+
+#[test]
 fn quotas_that_make_no_sense_change_nothing() {
     let mut fleet = fleet(2, 1);
     assert!(fleet.apply_quota("node-0000", 700.0, 9));

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 use serde::Serialize;
-use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 use tokio::sync::watch;
 
 use super::state::{Limits, PageState, PageStats};
@@ -48,6 +48,11 @@ impl Page {
     /// Takes a command; see [`PageState::apply_command`].
     pub fn command(&self, command: &QuotaCommand, latency_ms: Option<f64>) {
         self.state().apply_command(command, latency_ms);
+    }
+
+    /// Takes a record of the controls topic; see [`PageState::apply_control`].
+    pub fn control(&self, key: &str, control: Option<Control>) {
+        self.state().apply_control(key, control);
     }
 
     /// Takes the latest figures of the pipeline.

@@ -4,7 +4,8 @@
 //! load topic      ──> Page::report   ─┐
 //! forecasts topic ──> Page::forecast ─┤   PageState (pure)     tick, once a second:
 //! quotas topic    ──> Page::command  ─┼─> history, raises,  ──> views, serialised once ──> every open /events
-//! the pipeline    ──> Page::stats    ─┘   decisions             (fleet, decisions, stats)
+//! controls topic  ──> Page::control  ─┤   decisions             (fleet, decisions, stats)
+//! the pipeline    ──> Page::stats    ─┘
 //!                                             └──> /api/nodes/{id}: one node's history, when a viewer asks
 //! ```
 //!

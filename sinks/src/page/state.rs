@@ -2,11 +2,13 @@
 //!
 //! Memory: at most [`Limits::nodes`] nodes, each with [`POINTS`](super::POINTS) points of 32 bytes and its
 //! last 12 decisions, and [`Limits::decisions`] decisions of the fleet; a decision is under 2 KiB, in practice 300 bytes. Nodes beyond the limit are not shown, and the page says so.
+//! Controls of at most as many targets as there may be nodes, each under 1 KiB, and at most 32 of a target.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::controls::Controls;
+use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 
 use super::decisions::Decisions;
 use super::history::SPAN_MS;
@@ -65,6 +67,7 @@ pub struct PageState {
     pub(super) decisions: Decisions,
     pub(super) tally: RaiseTally,
     pub(super) stats: PageStats,
+    pub(super) controls: Controls,
     pub(super) event_time: Option<i64>,
     /// Whether a node found no room since the last [`PageState::make_room`].
     pub(super) crowded: bool,
@@ -81,6 +84,7 @@ impl PageState {
             decisions: Decisions::new(limits.decisions),
             tally: RaiseTally::default(),
             stats: PageStats::default(),
+            controls: Controls::default(),
             event_time: None,
             crowded: false,
             turned_away: false,
@@ -120,6 +124,20 @@ impl PageState {
         if let Some(decision) = node.command(command, latency_ms, &mut self.tally) {
             self.decisions.push(decision);
         }
+    }
+
+    /// Takes a record of the controls topic; `None`: a tombstone. An invalid one is passed over, as the stages do.
+    pub fn apply_control(&mut self, key: &str, control: Option<Control>) {
+        let Some(control) = control else { return self.controls.forget(key) };
+        let has_room = self.controls.targets() < self.limits.nodes || self.controls.last(key).is_some();
+        if has_room && control.validate_in_log(key).is_ok() {
+            self.controls.take(control);
+        }
+    }
+
+    /// Controls in force for a node at its latest report: its own, then its pool's.
+    pub(super) fn controls_of(&self, id: &str, node: &Node) -> impl Iterator<Item = &Control> {
+        [self.controls.of_node(id, node.t), self.controls.of_pool(&node.pool, node.t)].into_iter().flatten()
     }
 
     /// Takes the latest figures of the pipeline.

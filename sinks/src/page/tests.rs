@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tidegate_schemas::records::{Cause, Forecast, ForecastState, Load, LoadReport, Quantiles, QuotaCommand};
+use tidegate_schemas::records::{
+    Cause, Control, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles, QuotaCommand, QuotaMode,
+};
 
 use super::*;
 
@@ -29,6 +31,7 @@ fn forecast(node: &str, t: i64, peak: f64) -> Forecast {
         base_quota: 1000.0,
         quota_in_force: None,
         current: Load { cpu: 0.5, memory: 0.25 },
+        measured_at: MeasuredAt { cpu: t, memory: t },
         path_cpu: vec![0.55, 0.65, 0.75, 0.85, peak],
         path_memory: vec![0.25; 5],
         peak_cpu: Quantiles { p50: peak, p90: peak + 0.1 },
@@ -52,10 +55,13 @@ fn command(node: &str, t: i64, scale: f64, predicted: f64, current: f64) -> Quot
         limits_hit: if scale > 1.4 { vec!["max".to_owned()] } else { Vec::new() },
         predicted_load: predicted,
         current_load: current,
+        forecast_p90: 0.0,
         margin: 0.0,
         hold_until: None,
         model: "lstm".to_owned(),
         policy: "threshold".to_owned(),
+        mode: QuotaMode::Enforce,
+        steering: Vec::new(),
         valid_until: t + 60_000,
         cause: Cause::default(),
     }
@@ -77,7 +83,35 @@ fn small_fleet() -> PageState {
     let mut warming = forecast("b", T + 50_000, 0.3);
     warming.state = ForecastState::Warming;
     page.apply_forecast(&warming);
+    page.apply_control("a", Some(control("a", T + 50_000)));
     page
+}
+
+fn control(target: &str, t: i64) -> Control {
+    Control {
+        target: target.to_owned(),
+        timestamp: t,
+        override_quota: Some(1500.0),
+        until: Some(t + 60_000),
+        by: "alice".to_owned(),
+        why: "load test".to_owned(),
+        ..Control::default()
+    }
+}
+
+#[test]
+fn a_control_marks_its_nodes_while_it_is_in_force_by_their_own_time() {
+    let mut page = PageState::new(Limits::default());
+    page.apply_report(&report("a", T, 0.5));
+    page.apply_report(&report("b", T + 10_000, 0.5));
+    let marks = |page: &PageState| pretty(page.fleet()).contains("\"control\": \"-c\"");
+    page.apply_control("pool:web", Some(control("pool:web", T + 10_000)));
+    assert!(marks(&page), "b has come to it, a has not");
+    page.apply_control("pool:web", Some(Control { by: String::new(), ..control("pool:web", T) }));
+    page.apply_control("elsewhere", Some(control("pool:web", T)));
+    assert!(marks(&page), "what is invalid counts for nothing");
+    page.apply_control("pool:web", None);
+    assert!(!marks(&page));
 }
 
 fn pretty<S: serde::Serialize>(view: S) -> String {

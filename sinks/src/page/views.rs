@@ -5,6 +5,7 @@
 //! `null`: not known.
 
 use serde::Serialize;
+use tidegate_schemas::records::Control;
 
 use super::decisions::Decision;
 use super::node::Node;
@@ -25,6 +26,8 @@ pub struct FleetView<'a> {
     state: String,
     /// A letter a node: a(head), c(onfirmed), m(issed), l(ate), `-` not raised.
     raise: String,
+    /// A letter a node: c(ontrol in force), `-` none.
+    control: String,
     counts: Counts,
     raises: Raises,
     /// Whether there are more nodes than the page shows.
@@ -41,6 +44,8 @@ struct Counts {
     ready: usize,
     demoted: usize,
     silent: usize,
+    /// Under an operator's control.
+    controlled: usize,
 }
 
 /// How raises ended since the start.
@@ -68,8 +73,30 @@ pub struct NodeView<'a> {
     decision: Option<&'a Decision>,
     /// The node's own latest decisions, newest first.
     decisions: Vec<&'a Decision>,
+    /// Controls in force: the node's own, then its pool's.
+    controls: Vec<ControlView<'a>>,
     next: Option<Next<'a>>,
     points: Columns,
+}
+
+/// An operator's control in force.
+#[derive(Debug, Serialize)]
+struct ControlView<'a> {
+    /// The node's id, or `pool:NAME`.
+    target: &'a str,
+    /// What it asks for.
+    words: Vec<String>,
+    by: &'a str,
+    why: &'a str,
+    from: i64,
+    until: Option<i64>,
+}
+
+impl<'a> From<&'a Control> for ControlView<'a> {
+    fn from(control: &'a Control) -> Self {
+        let Control { target, by, why, timestamp, until, .. } = control;
+        Self { target, words: control.words(), by, why, from: *timestamp, until: *until }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +151,7 @@ impl PageState {
             quota: Vec::with_capacity(self.nodes.len()),
             state: String::with_capacity(self.nodes.len()),
             raise: String::with_capacity(self.nodes.len()),
+            control: String::with_capacity(self.nodes.len()),
             counts: Counts { nodes: self.nodes.len(), ..Counts::default() },
             raises: Raises {
                 confirmed: tally.confirmed,
@@ -134,7 +162,7 @@ impl PageState {
             crowded: self.crowded,
         };
         for (id, node) in &self.nodes {
-            view.push(id, node);
+            view.push(id, node, self.controls_of(id, node).next().is_some());
         }
         view
     }
@@ -163,6 +191,7 @@ impl PageState {
             raise: RaiseView::from(node.raise),
             decision: node.decision.as_ref(),
             decisions: node.listed.newest_first().collect(),
+            controls: self.controls_of(id, node).map(ControlView::from).collect(),
             next: node.ahead.as_ref().map(|ahead| Next {
                 t: ahead.t,
                 resource: ahead.resource,
@@ -188,7 +217,7 @@ impl PageState {
 }
 
 impl<'a> FleetView<'a> {
-    fn push(&mut self, id: &'a str, node: &Node) {
+    fn push(&mut self, id: &'a str, node: &Node, controlled: bool) {
         let state = node.state_letter(self.t);
         match state {
             'W' => self.counts.warming += 1,
@@ -205,6 +234,8 @@ impl<'a> FleetView<'a> {
         self.quota.push(node.decision.as_ref().map_or(f32::NAN, |decision| short(decision.scale as f32)));
         self.state.push(state);
         self.raise.push(node.raise.letter());
+        self.control.push(if controlled { 'c' } else { '-' });
+        self.counts.controlled += usize::from(controlled);
     }
 }
 

@@ -24,13 +24,13 @@ use crate::site::Site;
 use crate::variants::Plan;
 
 /// More than twice the reach of the state, so that a restart rebuilds from the middle of the topic.
-const FLEET: [&str; 8] = ["--nodes", "80", "--interval", "1m", "--for", "15h", "--speed", "max"];
+const FLEET: [&str; 8] = ["--nodes", "60", "--interval", "1m", "--for", "21h", "--speed", "max"];
 
 #[test]
 fn a_simulated_fleet_gets_the_same_answers_every_time() {
     let Some(broker) = TestBroker::kafka() else { return };
     let publish = [&["simulate", "--no-quotas"], &FLEET[..]].concat();
-    let plan = Plan { publish: &publish, middle: 0.6, pace: 10_000, ready: 0.9, outlasts_the_reach: true };
+    let plan = Plan { publish: &publish, middle: 0.7, pace: 10_000, ready: 0.9, outlasts_the_reach: true };
     variants::agree(&Site::new(&broker, "identity-fleet"), &plan);
 }
 

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bad_settings;
+mod controls;
 mod dead_letters;
 mod delivery;
 mod fixture;

@@ -1,4 +1,4 @@
-//! What the demo sees: three readers of the topics, feeding the page, the scorecard, the latency and the fleet.
+//! What the demo sees: four readers of the topics, feeding the page, the scorecard, the latency and the fleet.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tidegate_broker::{From, KafkaSettings, RawRecord, Stop, Tail};
+use tidegate_broker::{From, KafkaSettings, Stop, Tail};
 use tidegate_producers::Speed;
-use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
 use tidegate_sinks::page::{Limits, Page};
 use tidegate_sinks::scorecard::Scorecard;
 
 use super::latency::Latency;
+
+/// Takes a record's key and value; `None`: a tombstone.
+type Take<T> = fn(&Observer, &str, Option<T>);
 
 /// Shared by the readers, the feed and the summary.
 pub(crate) struct Observer {
@@ -52,7 +55,7 @@ impl Observer {
         self.from_stages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Starts the readers, each from the end of its topic as of now.
+    /// Starts the readers, each from the end of its topic as of now; of controls, what was said before counts too.
     pub(crate) fn watch(
         self: &Arc<Self>,
         kafka: &KafkaSettings,
@@ -60,9 +63,25 @@ impl Observer {
         stop: &Stop,
     ) -> anyhow::Result<Vec<JoinHandle<()>>> {
         Ok(vec![
-            self.reader(Topic::Load, kafka, ids, stop, |o, report: LoadReport| o.report(&report))?,
-            self.reader(Topic::Forecasts, kafka, ids, stop, |o, forecast: Forecast| o.forecast(&forecast))?,
-            self.reader(Topic::Quotas, kafka, ids, stop, |o, command: QuotaCommand| o.command(command))?,
+            self.reader(Topic::Load, From::End, kafka, ids, stop, |o, _, report: Option<LoadReport>| {
+                report.iter().for_each(|report| o.report(report));
+            })?,
+            self.reader(Topic::Forecasts, From::End, kafka, ids, stop, |o, _, forecast: Option<Forecast>| {
+                forecast.iter().for_each(|forecast| o.forecast(forecast));
+            })?,
+            self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, _, command: Option<QuotaCommand>| {
+                command.into_iter().for_each(|command| o.command(command));
+            })?,
+            self.reader(
+                Topic::Controls,
+                From::Beginning,
+                &kafka.unhurried(),
+                ids,
+                stop,
+                |o, key, control: Option<Control>| {
+                    o.page.control(key, control);
+                },
+            )?,
         ])
     }
 
@@ -88,23 +107,27 @@ impl Observer {
     fn reader<T: Record>(
         self: &Arc<Self>,
         topic: Topic,
+        from: From,
         kafka: &KafkaSettings,
         ids: &Arc<dyn SchemaIds>,
         stop: &Stop,
-        take: fn(&Self, T),
+        take: Take<T>,
     ) -> anyhow::Result<JoinHandle<()>> {
-        let mut tail = Tail::topic(kafka, &kafka.topic(topic), From::End)?;
+        let mut tail = Tail::topic(kafka, &kafka.topic(topic), from)?;
         let (observer, stop) = (Arc::clone(self), stop.clone());
         let mut decoder = Decoder::new(Arc::clone(ids));
         Ok(std::thread::Builder::new().name(format!("page-{topic}")).spawn(move || {
             while !stop.is_set() {
                 match tail.next(Duration::from_millis(100)) {
                     Ok(None) => {}
-                    Ok(Some(record)) => match decode::<T>(&mut decoder, &record) {
-                        Some(value) => take(&observer, value),
-                        // Foreign bytes are dead letters of the stages; the page shows only what they took.
-                        None => tracing::debug!("{topic}/{}/{}: not shown", record.partition, record.offset),
-                    },
+                    Ok(Some(record)) => {
+                        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
+                        match record.value.as_deref().map(|value| decoder.decode::<T>(value)).transpose() {
+                            Ok(value) => take(&observer, &key, value),
+                            // Foreign bytes are dead letters of the stages; the page shows only what they took.
+                            Err(_) => tracing::debug!("{topic}/{}/{}: not shown", record.partition, record.offset),
+                        }
+                    }
                     Err(e) => {
                         tracing::error!("the page no longer reads {topic}: {e}");
                         stop.stop();
@@ -114,8 +137,4 @@ impl Observer {
             }
         })?)
     }
-}
-
-fn decode<T: Record>(decoder: &mut Decoder, record: &RawRecord) -> Option<T> {
-    decoder.decode(record.value.as_deref()?).ok()
 }

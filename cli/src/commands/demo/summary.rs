@@ -65,7 +65,7 @@ fn text(s: &Value) -> String {
     let (json, wire) = (s["bytes"]["json"].as_f64().unwrap_or(0.0), s["bytes"]["wire"].as_f64().unwrap_or(0.0));
     let saved = if json > 0.0 { 100.0 * (1.0 - wire / json) } else { 0.0 };
     format!(
-        "{} reports of {} nodes -> {} forecasts ({} ready, {} warming) -> {} quota commands, {} dead letters\n\
+        "{} reports of {} nodes -> {} forecasts ({} ready, {} warming, {} demoted) -> {} quota commands, {} dead letters\n\
          report to quota command: p50 {} ms, p99 {} ms\n\
          error of the CPU peak: {}\n\
          error of the memory peak: {}\n\
@@ -76,6 +76,7 @@ fn text(s: &Value) -> String {
         s["forecasts"],
         states["READY"],
         states["WARMING"],
+        states["DEMOTED"],
         s["quota_commands"],
         s["dead_letters"],
         number(&s["latency_ms"]["p50"], 1),

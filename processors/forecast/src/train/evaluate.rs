@@ -1,7 +1,7 @@
 //! Scores a model on the held-out rows, through the production path.
 //!
-//! Every series runs through [`Model::predict`] from its first report on; forecasts answered as ready, in the
-//! held-out part, and with a measured horizon are held against what followed, beside both baselines.
+//! Every series runs through [`Model::predict`] from its first report on, by a model that is never demoted; forecasts
+//! answered as ready, in the held-out part, and with a measured horizon are held against what followed, beside both baselines.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,7 @@ type Key = (String, &'static str, Resource, usize);
 
 /// The scores of the model and the baselines on each file's held-out parts.
 pub(crate) fn scores(model: &Model, data: &[Series], split: &Split) -> Vec<Score> {
+    let model = &model.clone().without_demotion();
     let mut sums: BTreeMap<Key, Sums> = BTreeMap::new();
     let series: Vec<(&Series, Part)> = data.iter().zip(split.parts.iter().copied()).collect();
     for group in series.chunks(TOGETHER) {

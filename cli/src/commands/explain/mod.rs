@@ -1,0 +1,99 @@
+//! `tidegate explain`: why a node got a quota.
+//!
+//! ```text
+//! --recording FILE… ─► recordings.rs ─┐
+//! the brokers ───────► topics.rs ─────┴─► Evidence ─► Case ─► the stages once more ─► Explanation ─► text.rs, or JSON
+//! ```
+
+mod recordings;
+mod text;
+mod topics;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tidegate_explain::{Case, Evidence, Explanation, Stages, Wanted};
+use tidegate_schemas::SchemaIds;
+
+use crate::args::Common;
+use crate::config::Settings;
+use crate::exit::{self, failure};
+use crate::{event_time, pipeline, shutdown};
+
+/// Explain one decision: what was seen, forecast and decided, and why.
+///
+/// Takes the node's last command, or the one that --at or --sequence names, and makes it again from the reports that it
+/// depends on, by the stages of production. Without --recording everything is read from the topics. Recordings are those of
+/// `tidegate record load`, `record quotas` and `record forecasts`, in any order. The model and the `[quota]` settings must be
+/// those that decided: say --config and --model as `run` was told. Exit code 65: the decision did not come out the same.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// The node
+    #[arg(value_name = "NODE")]
+    node: String,
+    /// The command in force at this event time: RFC 3339, or ms since the epoch
+    #[arg(long, value_name = "TIME", value_parser = event_time::parse, conflicts_with = "sequence")]
+    at: Option<i64>,
+    /// The command that answered the report with this sequence
+    #[arg(long, value_name = "N")]
+    sequence: Option<i64>,
+    /// Read this recording instead of the topics; may be given several times
+    #[arg(long, value_name = "FILE")]
+    recording: Vec<PathBuf>,
+    /// Model that forecast [default: the shipped one]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_MODEL")]
+    model: Option<PathBuf>,
+}
+
+impl Explain {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        let mut settings = Settings::load(common)?;
+        if self.model.is_some() {
+            settings.forecast.model.clone_from(&self.model);
+        }
+        let stages = Stages::new(pipeline::model(&settings)?, settings.quota()?);
+        let evidence = self.evidence(&settings)?;
+        let explanation = stages.explain(&Case::of(evidence, self.wanted())?)?;
+        if common.json {
+            super::say_json(&explanation)?;
+        } else {
+            super::say(text::of(&explanation).trim_end())?;
+        }
+        verdict(&explanation)
+    }
+
+    fn wanted(&self) -> Wanted {
+        match (self.at, self.sequence) {
+            (Some(at), _) => Wanted::At(at),
+            (None, Some(sequence)) => Wanted::Sequence(sequence),
+            (None, None) => Wanted::Last,
+        }
+    }
+
+    fn evidence(&self, settings: &Settings) -> anyhow::Result<Evidence> {
+        let kafka = settings.kafka()?;
+        let stop = shutdown::on_signals()?;
+        let ids: Arc<dyn SchemaIds> = settings.schema_ids(&kafka, &stop);
+        let mut evidence = Evidence::of(&self.node, ids);
+        if self.recording.is_empty() {
+            super::reach(&kafka)?;
+            topics::read(&kafka, &self.node, self.wanted(), &mut evidence)?;
+        } else {
+            for file in &self.recording {
+                recordings::read(file, &mut evidence)?;
+            }
+        }
+        Ok(evidence)
+    }
+}
+
+/// Not reproduced is an error, told after the explanation.
+fn verdict(explanation: &Explanation) -> anyhow::Result<()> {
+    if !explanation.reproduced.failed() {
+        return Ok(());
+    }
+    let why = explanation.stretch.missing.clone().unwrap_or_else(|| {
+        "other bytes came out; were the model and the [quota] settings others when it was decided?".to_owned()
+    });
+    Err(failure(exit::DATA, format!("the decision cannot be reproduced: {why}")))
+}

@@ -1,0 +1,70 @@
+//! The evidence on the topics of a broker: read from their ends backwards, no further than the question needs.
+//!
+//! ```text
+//! load: the node's newest report ─► its pool ─► the partition of its forecasts and quotas
+//! quotas: back to the command ─► forecasts: back to its forecast
+//! command's cause ─► load: back from that report until all that the decision depends on is there
+//! ```
+
+use tidegate_broker::{BrokerError, KafkaSettings, PartitionReader};
+use tidegate_explain::{Evidence, Wanted};
+use tidegate_forecast::REACH_MS;
+use tidegate_schemas::Topic;
+use tidegate_schemas::partition::partition_of;
+
+use crate::commands::BROKER_PATIENCE;
+
+/// A node whose older records of a day are gone was new then: nothing before them is looked for.
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Reads what explains the wanted decision.
+pub(super) fn read(kafka: &KafkaSettings, node: &str, wanted: Wanted, evidence: &mut Evidence) -> anyhow::Result<()> {
+    let load = kafka.topic(Topic::Load);
+    let at = partition_of(node.as_bytes(), kafka.partition_count(&load, BROKER_PATIENCE)?);
+    back(kafka, Topic::Load, at, None, evidence, |evidence, _| evidence.pool().is_some())?;
+    let pool = evidence.pool().filter(|pool| !pool.is_empty()).unwrap_or(node);
+    let partitions = kafka.partition_count(&kafka.topic(Topic::Quotas), BROKER_PATIENCE)?;
+    let of_outputs = partition_of(pool.as_bytes(), partitions);
+    back(kafka, Topic::Quotas, of_outputs, None, evidence, |evidence, _| evidence.has_command_and_before(wanted))?;
+    if !evidence.has_command(wanted) {
+        // The node was in another pool then.
+        for other in (0..partitions).filter(|other| *other != of_outputs) {
+            back(kafka, Topic::Quotas, other, None, evidence, |evidence, _| evidence.has_command_and_before(wanted))?;
+        }
+    }
+    match kafka.partition_count(&kafka.topic(Topic::Controls), BROKER_PATIENCE) {
+        Ok(_) => back(kafka, Topic::Controls, 0, None, evidence, |_, _| false)?,
+        // Nobody can have said anything.
+        Err(BrokerError::MissingTopic(_)) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let Some((cause, timestamp, sequence, partition)) = evidence.cause(wanted) else { return Ok(()) };
+    let partition = partition.unwrap_or(of_outputs);
+    back(kafka, Topic::Forecasts, partition, None, evidence, |evidence, _| evidence.has_forecast(sequence))?;
+    let since = timestamp.saturating_sub(REACH_MS);
+    back(kafka, Topic::Load, cause.partition, Some(cause.offset), evidence, |evidence, oldest| {
+        evidence.has_report_before(since) || oldest.is_some_and(|at| at < since.saturating_sub(DAY_MS))
+    })
+}
+
+/// Reads a partition backwards until `enough`, which is told the event time of the oldest report read, says so.
+fn back(
+    kafka: &KafkaSettings,
+    topic: Topic,
+    partition: i32,
+    last: Option<i64>,
+    evidence: &mut Evidence,
+    enough: impl Fn(&Evidence, Option<i64>) -> bool,
+) -> anyhow::Result<()> {
+    let name = kafka.topic(topic);
+    let mut reader = PartitionReader::open(kafka, &name, partition, last)?;
+    while let Some(records) = reader.back()? {
+        for record in records {
+            evidence.take(record)?;
+        }
+        if enough(evidence, evidence.oldest(&name, partition)) {
+            break;
+        }
+    }
+    Ok(())
+}

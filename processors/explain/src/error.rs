@@ -1,0 +1,58 @@
+//! Why there is nothing to explain.
+
+use thiserror::Error;
+
+/// What keeps a decision from being explained.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ExplainError {
+    /// Nothing in the evidence is of this node.
+    #[error("there is no node {0:?} here: no report, forecast or command has that key")]
+    UnknownNode(String),
+    /// The node has reports, and none of them, nor a command, is the wanted one.
+    #[error("{node} has no command with sequence {sequence} here; {there}")]
+    NoSuchSequence {
+        /// The node.
+        node: String,
+        /// What was asked for.
+        sequence: i64,
+        /// What there is instead.
+        there: String,
+    },
+    /// All that is known of the node is later.
+    #[error("{node} has no command at or before {at_ms} (ms since the epoch) here; {there}")]
+    NothingBefore {
+        /// The node.
+        node: String,
+        /// What was asked for, Unix ms.
+        at_ms: i64,
+        /// What there is instead.
+        there: String,
+    },
+    /// The report that a command names is not in the evidence.
+    #[error(
+        "the report that led to it, {topic}/{partition}/{offset}, is not here any more; without it and the {hours} h of \
+         reports before it the decision cannot be reproduced"
+    )]
+    ReportGone {
+        /// Topic of the report.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+        /// Hours that a decision depends on, rounded up.
+        hours: i64,
+    },
+    /// The stages made nothing of the report.
+    #[error("the report {position} leads to no decision: {why}")]
+    NoDecision {
+        /// Its position.
+        position: String,
+        /// What the stage says.
+        why: String,
+    },
+    /// A record is not what its topic promises.
+    #[error("{0}")]
+    Schema(String),
+}

@@ -1,0 +1,33 @@
+//! Nodes made up for the tests, and what a model says of them.
+
+use tidegate_forecast::{Model, NodeState, Prediction, ResourceForecast, Sample, Status};
+
+pub(crate) const MINUTE_MS: i64 = 60_000;
+
+fn bits_of(forecast: &ResourceForecast) -> Vec<u32> {
+    let ResourceForecast { current, path, peak } = forecast;
+    let mut values = vec![*current, peak.p50, peak.p90];
+    values.extend(path);
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+/// Everything that a forecast holds, to be compared bit for bit.
+pub(crate) fn bits(prediction: &Prediction) -> (Status, Vec<u32>, Vec<u32>) {
+    (prediction.status, bits_of(&prediction.cpu), bits_of(&prediction.memory))
+}
+
+/// What the model says of one node's reports.
+pub(crate) fn run(model: &Model, samples: &[Sample]) -> Vec<Prediction> {
+    let mut state = NodeState::new();
+    let one = |sample: &Sample| model.predict(&mut [(&mut state, *sample)])[0];
+    samples.iter().map(one).collect()
+}
+
+/// A load without randomness that differs between nodes and moves on several scales.
+pub(crate) fn load(node: usize, at_ms: i64) -> f32 {
+    let minutes = (at_ms / 1_000) as f64 / 60.0;
+    let slow = (minutes / 37.0 + node as f64).sin();
+    let fast = (minutes * 1.7 + node as f64 * 0.3).sin();
+    let job = if (minutes as usize + 7 * node).is_multiple_of(15) { 0.3 } else { 0.0 };
+    (0.3 + 0.15 * slow + 0.05 * fast + job) as f32
+}
