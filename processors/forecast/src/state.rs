@@ -59,6 +59,11 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().map(Track::is_ready)
     }
 
+    /// The features of a resource, if its state may forecast.
+    pub(crate) fn ready_features(&self, resource: Resource) -> Option<Features> {
+        self.tracks[resource as usize].as_ref().filter(|track| track.is_ready()).map(Track::features)
+    }
+
     pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
         self.tracks[resource as usize].as_mut()
     }
