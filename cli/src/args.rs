@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, demo, edge, record, replay, run, schemas, simulate, topics, train, watch};
+use crate::commands::{
+    backtest, completions, demo, edge, record, replay, run, schemas, simulate, topics, train, watch, what_if,
+};
 use crate::exit;
 
 /// Moves the quotas of an edge fleet ahead of its load.
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Record(record::Record),
     Watch(watch::Watch),
     Train(train::Train),
+    Backtest(backtest::Backtest),
+    WhatIf(what_if::WhatIf),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),

@@ -6,7 +6,9 @@ mod config;
 mod exit;
 mod http;
 mod pipeline;
+mod policy_spec;
 mod progress;
+mod reports;
 mod shutdown;
 mod telemetry;
 

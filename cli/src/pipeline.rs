@@ -96,7 +96,7 @@ pub(crate) fn join(running: Vec<Running>) -> anyhow::Result<()> {
 }
 
 /// The model that the settings name, or the shipped one.
-fn model(settings: &Settings) -> anyhow::Result<Model> {
+pub(crate) fn model(settings: &Settings) -> anyhow::Result<Model> {
     let Some(path) = &settings.forecast.model else { return Ok(Model::shipped()?) };
     let named = || format!("the model file {}", path.display());
     let bytes = std::fs::read(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::programs::cargo;
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-schemas"]),
@@ -16,8 +16,13 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
     (
+        "tidegate-backtest",
+        &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"],
+    ),
+    (
         "tidegate",
         &[
+            "tidegate-backtest",
             "tidegate-broker",
             "tidegate-forecast",
             "tidegate-producers",

@@ -59,7 +59,7 @@ pub(crate) struct FleetArgs {
 }
 
 /// An instant as ms since the epoch: RFC 3339, or a number of ms.
-fn parse_time(text: &str) -> Result<i64, String> {
+pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
     if let Ok(ms) = text.parse() {
         return Ok(ms);
     }

@@ -7,9 +7,10 @@
 
 use crate::Resource;
 use crate::features::{Features, INPUTS};
-use crate::load::{PATH_MINUTES, Quantiles, ResourceForecast, round};
+use crate::load::{PATH_MINUTES, Quantiles, ResourceForecast, Sample, round};
 use crate::outcome::Outcome;
 
+use super::Baselines;
 use super::solve::Normal;
 
 /// The inputs and the intercept.
@@ -54,6 +55,27 @@ impl Linear {
     #[must_use]
     pub fn new() -> Self {
         Self { resources: [Fit::new(), Fit::new()], frozen: false }
+    }
+
+    /// A frozen regression fitted on the reports of some nodes, each in order of event time. Only outcomes within them count.
+    #[must_use]
+    pub fn fitted(nodes: &[&[Sample]]) -> Self {
+        let mut linear = Self::new();
+        let mut simple = vec![Baselines::new(); nodes.len()];
+        let longest = nodes.iter().map(|samples| samples.len()).max().unwrap_or(0);
+        for at in 0..longest {
+            for (samples, node) in nodes.iter().zip(&mut simple).filter(|(samples, _)| at < samples.len()) {
+                node.observe(&samples[at]);
+                for resource in Resource::ALL {
+                    let row = node.row(resource);
+                    if let Some((row, outcome)) = row.zip(Outcome::of(samples, at, resource)) {
+                        linear.learn(resource, &row, &outcome);
+                    }
+                }
+            }
+        }
+        linear.freeze();
+        linear
     }
 
     /// Learns that `outcome` followed on `row`; nothing once it is frozen.
@@ -151,8 +173,6 @@ fn quantile_90(errors: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::Baselines;
-    use crate::load::Sample;
 
     fn sample(minute: i64, cpu: f32) -> Sample {
         Sample { timestamp_ms: minute * 60_000, interval_ms: 60_000, cpu: Some(cpu), memory: None }

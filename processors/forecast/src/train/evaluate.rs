@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::report::Score;
 use super::split::{Part, Split};
 use crate::baseline::{self, Baselines, Linear};
-use crate::load::{HORIZON_MS, PATH_MINUTES, Prediction, Resource, ResourceForecast, Sample, Series, Status};
+use crate::load::{HORIZON_MS, PATH_MINUTES, Prediction, Resource, ResourceForecast, Series, Status};
 use crate::model::Model;
 use crate::outcome::Outcome;
 use crate::state::NodeState;
@@ -41,29 +41,14 @@ pub(crate) fn scores(model: &Model, data: &[Series], split: &Split) -> Vec<Score
 
 /// The linear regression on what the model could learn from.
 fn fit(series: &[(&Series, Part)]) -> Linear {
-    let mut linear = Linear::new();
     let learning = series.iter().filter_map(|(series, part)| match part {
         Part::LaterFrom(from) => {
             let end = series.samples.partition_point(|sample| sample.timestamp_ms < from.saturating_sub(HORIZON_MS));
-            Some((&series.samples[..end], Baselines::new()))
+            Some(&series.samples[..end])
         }
         Part::Unseen => None,
     });
-    let mut learning: Vec<(&[Sample], Baselines)> = learning.collect();
-    let longest = learning.iter().map(|(samples, _)| samples.len()).max().unwrap_or(0);
-    for at in 0..longest {
-        for (samples, node) in learning.iter_mut().filter(|(samples, _)| at < samples.len()) {
-            node.observe(&samples[at]);
-            for resource in Resource::ALL {
-                let row = node.row(resource);
-                if let Some((row, outcome)) = row.zip(Outcome::of(samples, at, resource)) {
-                    linear.learn(resource, &row, &outcome);
-                }
-            }
-        }
-    }
-    linear.freeze();
-    linear
+    Linear::fitted(&learning.collect::<Vec<_>>())
 }
 
 struct Scoring<'a> {
