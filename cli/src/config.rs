@@ -82,6 +82,10 @@ pub(crate) struct Forecast {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Quota {
+    /// Policy that decides: `threshold`.
+    pub(crate) policy: Option<String>,
+    /// Resource that a backtest holds quotas against: max, cpu or memory.
+    pub(crate) resource: Option<String>,
     pub(crate) min_scale: Option<f64>,
     pub(crate) max_scale: Option<f64>,
     pub(crate) lease_s: Option<f64>,
@@ -187,6 +191,9 @@ impl Settings {
     /// Settings of the quota stage, checked.
     pub(crate) fn quota(&self) -> anyhow::Result<QuotaSettings> {
         let mut settings = QuotaSettings::default();
+        if let Some(policy) = self.quota.policy.as_deref().filter(|policy| *policy != tidegate_quota::threshold::NAME) {
+            return Err(failure(exit::CONFIG, format!("the setting quota.policy is {policy:?}; it must be threshold")));
+        }
         settings.rails.min_scale = self.quota.min_scale.unwrap_or(settings.rails.min_scale);
         settings.rails.max_scale = self.quota.max_scale.unwrap_or(settings.rails.max_scale);
         if let Some(seconds) = self.quota.lease_s {

@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use tidegate_backtest::Counted;
 use tidegate_quota::Settings as QuotaSettings;
 
 use crate::args::Common;
 use crate::config::Settings;
+use crate::exit::{self, failure};
 
 /// One key and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,11 +68,28 @@ impl PolicySpec {
         Self { text: text.into(), settings }
     }
 
-    /// The settings file's `[quota]` table with these settings over it, checked.
-    pub(crate) fn settings(&self, common: &Common) -> anyhow::Result<QuotaSettings> {
+    /// The settings file's `[quota]` table with these settings over it, checked; `name` is what the policy is called, its own name
+    /// where none is given.
+    pub(crate) fn trial(&self, common: &Common) -> anyhow::Result<Trial> {
         let settings: Vec<_> = self.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
-        Settings::load_with(common, &settings)?.quota()
+        let settings = Settings::load_with(common, &settings)?;
+        let counted = settings.quota.resource.as_deref().unwrap_or("max").parse();
+        let counted = counted.map_err(|e| failure(exit::CONFIG, format!("the setting quota.resource: {e}")))?;
+        let policy = settings.quota.policy.clone().unwrap_or_else(|| tidegate_quota::threshold::NAME.to_owned());
+        let name = if self.text.is_empty() { policy } else { self.text.clone() };
+        Ok(Trial { name, settings: settings.quota()?, counted })
     }
+}
+
+/// A policy to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    /// What it is called in reports.
+    pub(crate) name: String,
+    /// Its settings, checked.
+    pub(crate) settings: QuotaSettings,
+    /// The load that its quotas are held against.
+    pub(crate) counted: Counted,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tidegate_backtest::compare::{Comparison, Differences, Matches, NodeDifference, Recorded};
 use tidegate_backtest::{Dropped, Options, PolicyReport, html};
 
-use super::backtest::{counted, file_name, load_model, measure, policy_rows, write};
+use super::backtest::{file_name, load_model, measure, policy_rows, write};
 use super::say;
 use crate::args::Common;
 use crate::exit::{self, failure};
@@ -81,19 +81,14 @@ impl WhatIf {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let model = Arc::new(load_model(common, self.model.as_deref())?);
         let specs = [&self.against, &self.tried];
-        let policies = specs.map(|spec| spec.settings(common).map(|settings| (spec.text.clone(), settings)));
-        let policies = policies.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        let trials = specs.into_iter().map(|spec| spec.trial(common)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut recorded = self.quotas.as_deref().map(read_quotas).transpose()?;
         let mut loaded = reports::read(&self.file, self.base_quota)?;
         loaded.reports.keep_nodes(&self.node)?;
-        let options = Options {
-            from_ms: self.from,
-            resource: counted(&policies[1].1),
-            linear: None,
-            traces: self.html.is_some(),
-        };
+        let options =
+            Options { from_ms: self.from, resource: trials[1].counted, linear: None, traces: self.html.is_some() };
         let mut comparison = Comparison::default();
-        let (mut measures, dropped) = measure(&model, &policies, loaded, options, &mut |decided| {
+        let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {
             let at = decided.received.record.timestamp;
             if self.from.is_none_or(|from| at >= from) {
                 comparison.take(decided);

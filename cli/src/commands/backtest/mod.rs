@@ -8,16 +8,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tidegate_backtest::{Counted, Dropped, Measures, Options, Report, Runner, html, predictions};
+use tidegate_backtest::{Dropped, Measures, Options, Report, Runner, html, predictions};
 use tidegate_forecast::Model;
 use tidegate_forecast::baseline::Linear;
-use tidegate_quota::Settings as QuotaSettings;
 use tidegate_stages::{ForecastStage, QuotaStage};
 
 use crate::args::Common;
 use crate::config::Settings;
 use crate::exit::{self, failure};
-use crate::policy_spec::{PolicySpec, Setting};
+use crate::policy_spec::{PolicySpec, Setting, Trial};
 use crate::reports::{self, Loaded};
 use crate::{pipeline, progress};
 
@@ -67,17 +66,17 @@ pub(crate) struct Backtest {
 impl Backtest {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let model = Arc::new(load_model(common, self.model.as_deref())?);
-        let policies = self.policies(common)?;
+        let trials = self.trials(common)?;
         let mut loaded = reports::read(&self.file, self.base_quota)?;
         loaded.reports.keep_nodes(&self.node)?;
         let options = Options {
             from_ms: self.from,
-            resource: counted(&policies[0].1),
+            resource: trials[0].counted,
             linear: self.fit.as_deref().map(|file| fit(file, self.base_quota)).transpose()?,
             traces: self.html.is_some(),
         };
         let mut sheet = self.predictions.as_deref().map(Sheet::create).transpose()?;
-        let (mut measures, dropped) = measure(&model, &policies, loaded, options, &mut |decided| {
+        let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {
             sheet.as_mut().map_or(Ok(()), |sheet| sheet.add(decided))
         })?;
         if let Some(sheet) = sheet {
@@ -98,27 +97,23 @@ impl Backtest {
     }
 
     /// The policy that decides, and those that the page compares it with.
-    fn policies(&self, common: &Common) -> anyhow::Result<Vec<(String, QuotaSettings)>> {
+    fn trials(&self, common: &Common) -> anyhow::Result<Vec<Trial>> {
         let own = self.policy.iter().map(|name| Setting::text("policy", name)).chain(self.set.iter().cloned());
         let own: Vec<Setting> = own.collect();
-        let settings = PolicySpec::new("", own.clone()).settings(common)?;
-        let mut policies = vec![("threshold".to_owned(), settings)];
-        if self.html.is_some() {
-            for (name, beside) in beside() {
-                let spec = PolicySpec::new(name, own.iter().cloned().chain(beside).collect());
-                let settings = spec.settings(common)?;
-                if settings != policies[0].1 {
-                    policies.push((spec.text.clone(), settings));
-                }
+        let mut trials = vec![PolicySpec::new("", own.clone()).trial(common)?];
+        for (name, beside) in self.html.iter().flat_map(|_| beside()) {
+            let trial = PolicySpec::new(name, own.iter().cloned().chain(beside).collect()).trial(common)?;
+            if trials.iter().all(|other| other.settings != trial.settings) {
+                trials.push(trial);
             }
         }
-        Ok(policies)
+        Ok(trials)
     }
 }
 
 /// The policies that a page compares.
 fn beside() -> Vec<(String, Vec<Setting>)> {
-    vec![("threshold".to_owned(), Vec::new())]
+    vec![("threshold".to_owned(), vec![Setting::text("policy", "threshold")])]
 }
 
 /// The model that a flag, or else the settings, name.
@@ -130,22 +125,17 @@ pub(crate) fn load_model(common: &Common, model: Option<&Path>) -> anyhow::Resul
     pipeline::model(&settings)
 }
 
-/// Which load the quotas are held against.
-pub(crate) fn counted(_settings: &QuotaSettings) -> Counted {
-    Counted::Max
-}
-
 /// Runs the reports through the stages with a progress bar; `also` sees every decision.
 pub(crate) fn measure(
     model: &Arc<Model>,
-    policies: &[(String, QuotaSettings)],
+    trials: &[Trial],
     loaded: Loaded,
     options: Options,
     also: &mut dyn FnMut(&tidegate_backtest::Decided) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Measures, Dropped)> {
-    let stages = policies.iter().map(|(_, settings)| QuotaStage::new(*settings)).collect();
+    let stages = trials.iter().map(|trial| QuotaStage::new(trial.settings)).collect();
     let mut runner = Runner::new(ForecastStage::new(Arc::clone(model)), stages);
-    let mut measures = Measures::new(options, policies.iter().map(|(name, _)| name.clone()).collect());
+    let mut measures = Measures::new(options, trials.iter().map(|trial| trial.name.clone()).collect());
     let bar =
         progress::bar(loaded.reports.len() as u64, "{elapsed_precise} {wide_bar} {pos} of {len} reports  {eta} left");
     let (mut failed, mut count) = (None, 0_u64);
