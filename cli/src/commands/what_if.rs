@@ -196,6 +196,10 @@ fn reproduced(recorded: &Reproduced) -> anyhow::Result<()> {
         if matches.not_recorded > 0 {
             say(format!("         {} decisions are not in the recording", matches.not_recorded))?;
         }
+        let left = (recorded.commands as u64).saturating_sub(decided);
+        if left > 0 && decided > 0 {
+            say(format!("         {left} recorded commands belong to no report of the file"))?;
+        }
     }
     Ok(())
 }
