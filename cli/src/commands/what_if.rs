@@ -23,7 +23,7 @@ const NAMED: usize = 10;
 /// `tidegate run`: you see which nodes and commands differ, by how much and when, and what each policy would have cost. With
 /// --quotas, a recording of the quotas topic, it also says whether each run gives the recorded commands again, byte for byte.
 ///
-/// A policy is named by keys of the [quota] settings: "policy=headroom,target=0.5%". What it does not name comes from --config.
+/// A policy is named by keys of the quota settings: "policy=headroom,target=0.5%". What it does not name comes from --config.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WhatIf {
     /// CSV file or recording of the load topic

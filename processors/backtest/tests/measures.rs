@@ -12,7 +12,7 @@ use tidegate_stages::{ForecastStage, QuotaStage};
 
 const MINUTE: i64 = 60_000;
 
-static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::shipped().unwrap()));
+static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::shipped().expect("a shipped model")));
 
 fn report(node: &str, at: i64, cpu: Option<f64>, memory: Option<f64>) -> LoadReport {
     LoadReport { cpu, memory, ..LoadReport::new(node, at, MINUTE, 1000.0) }

@@ -29,7 +29,7 @@ fn reports() -> Vec<LoadReport> {
 }
 
 fn stages(settings: &[Settings]) -> Runner {
-    let forecast = ForecastStage::new(Arc::new(Model::shipped().unwrap()));
+    let forecast = ForecastStage::new(Arc::new(Model::shipped().expect("a shipped model")));
     Runner::new(forecast, settings.iter().map(|settings| QuotaStage::new(*settings)).collect())
 }
 

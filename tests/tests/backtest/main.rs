@@ -29,12 +29,12 @@ fn json(arguments: &[&str]) -> Value {
 /// A CSV file in `folder`.
 fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("a writable folder");
     path
 }
 
 fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+    path.to_str().expect("a path of UTF-8")
 }
 
 /// The text without the model's name, which changes with every training.

@@ -40,7 +40,7 @@ pub(crate) struct Backtest {
     /// Policy that decides, as the setting quota.policy
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
-    /// A key of the [quota] settings, e.g. max_scale=2 or target=0.5% (may be repeated)
+    /// A key of the quota settings, e.g. max_scale=2 or target=0.5% (may be repeated)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<Setting>,
     /// Measure only from this event time on: RFC 3339 or ms; what lies before warms up
