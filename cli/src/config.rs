@@ -19,12 +19,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use tidegate_broker::registry::RegistryClient;
 use tidegate_broker::{Compression, KafkaSettings, Stop};
-use tidegate_quota::Settings as QuotaSettings;
+use tidegate_quota::{Counted, Mode, PolicyName, QuotaError, Settings as QuotaSettings};
 use tidegate_schemas::{CatalogueIds, SchemaIds};
 
 use crate::args::Common;
@@ -82,13 +83,74 @@ pub(crate) struct Forecast {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Quota {
-    /// Policy that decides: `threshold`.
-    pub(crate) policy: Option<String>,
-    /// Resource that a backtest holds quotas against: max, cpu or memory.
-    pub(crate) resource: Option<String>,
+    pub(crate) policy: Option<PolicyName>,
+    pub(crate) target: Option<Share>,
+    pub(crate) resource: Option<Counted>,
+    pub(crate) mode: Option<Mode>,
     pub(crate) min_scale: Option<f64>,
     pub(crate) max_scale: Option<f64>,
     pub(crate) lease_s: Option<f64>,
+    pub(crate) largest_step_up: Option<f64>,
+    pub(crate) largest_step_down: Option<f64>,
+    pub(crate) dead_band: Option<f64>,
+    pub(crate) hold_down_s: Option<f64>,
+    pub(crate) stale_after_s: Option<f64>,
+}
+
+/// A share of all: a number (0.01), or a text in percent ("1%").
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "NumberOrText")]
+pub(crate) struct Share(f64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (digits, unit) = text.trim().strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+        let number = digits.trim().parse::<f64>();
+        number.map(|number| Self(number / unit)).map_err(|_| format!("{text:?} is no share; write 0.01 or 1%"))
+    }
+}
+
+impl TryFrom<NumberOrText> for Share {
+    type Error = String;
+
+    fn try_from(given: NumberOrText) -> Result<Self, String> {
+        match given {
+            NumberOrText::Number(number) => Ok(Self(number)),
+            NumberOrText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl Quota {
+    /// Settings of the quota stage, checked.
+    pub(crate) fn settings(&self) -> Result<QuotaSettings, QuotaError> {
+        let ms = |seconds: f64| (seconds * 1000.0).round() as i64;
+        let mut settings = QuotaSettings::default();
+        settings.policy = self.policy.unwrap_or(settings.policy);
+        settings.headroom.target = self.target.map_or(settings.headroom.target, |share| share.0);
+        settings.resource = self.resource.unwrap_or(settings.resource);
+        settings.mode = self.mode.unwrap_or(settings.mode);
+        settings.lease_ms = self.lease_s.map_or(settings.lease_ms, ms);
+        let rails = &mut settings.rails;
+        rails.min_scale = self.min_scale.unwrap_or(rails.min_scale);
+        rails.max_scale = self.max_scale.unwrap_or(rails.max_scale);
+        rails.largest_step_up = self.largest_step_up.or(rails.largest_step_up);
+        rails.largest_step_down = self.largest_step_down.or(rails.largest_step_down);
+        rails.dead_band = self.dead_band.unwrap_or(rails.dead_band);
+        rails.hold_down_ms = self.hold_down_s.map_or(rails.hold_down_ms, ms);
+        rails.stale_after_ms = self.stale_after_s.map(ms).or(rails.stale_after_ms);
+        settings.validate()?;
+        Ok(settings)
+    }
 }
 
 /// The delivery sink.
@@ -190,17 +252,7 @@ impl Settings {
 
     /// Settings of the quota stage, checked.
     pub(crate) fn quota(&self) -> anyhow::Result<QuotaSettings> {
-        let mut settings = QuotaSettings::default();
-        if let Some(policy) = self.quota.policy.as_deref().filter(|policy| *policy != tidegate_quota::threshold::NAME) {
-            return Err(failure(exit::CONFIG, format!("the setting quota.policy is {policy:?}; it must be threshold")));
-        }
-        settings.rails.min_scale = self.quota.min_scale.unwrap_or(settings.rails.min_scale);
-        settings.rails.max_scale = self.quota.max_scale.unwrap_or(settings.rails.max_scale);
-        if let Some(seconds) = self.quota.lease_s {
-            settings.lease_ms = (seconds * 1000.0).round() as i64;
-        }
-        settings.validate()?;
-        Ok(settings)
+        Ok(self.quota.settings()?)
     }
 
     /// Records in one batch at most.

@@ -2,12 +2,10 @@
 
 use std::str::FromStr;
 
-use tidegate_backtest::Counted;
 use tidegate_quota::Settings as QuotaSettings;
 
 use crate::args::Common;
 use crate::config::Settings;
-use crate::exit::{self, failure};
 
 /// One key and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,12 +70,9 @@ impl PolicySpec {
     /// where none is given.
     pub(crate) fn trial(&self, common: &Common) -> anyhow::Result<Trial> {
         let settings: Vec<_> = self.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect();
-        let settings = Settings::load_with(common, &settings)?;
-        let counted = settings.quota.resource.as_deref().unwrap_or("max").parse();
-        let counted = counted.map_err(|e| failure(exit::CONFIG, format!("the setting quota.resource: {e}")))?;
-        let policy = settings.quota.policy.clone().unwrap_or_else(|| tidegate_quota::threshold::NAME.to_owned());
-        let name = if self.text.is_empty() { policy } else { self.text.clone() };
-        Ok(Trial { name, settings: settings.quota()?, counted })
+        let settings = Settings::load_with(common, &settings)?.quota()?;
+        let name = if self.text.is_empty() { settings.policy.to_string() } else { self.text.clone() };
+        Ok(Trial { name, settings })
     }
 }
 
@@ -88,8 +83,6 @@ pub(crate) struct Trial {
     pub(crate) name: String,
     /// Its settings, checked.
     pub(crate) settings: QuotaSettings,
-    /// The load that its quotas are held against.
-    pub(crate) counted: Counted,
 }
 
 #[cfg(test)]

@@ -39,13 +39,15 @@ pub struct SchemaVersion {
 }
 
 /// All versions, oldest first.
-pub const VERSIONS: [SchemaVersion; 6] = [
+pub const VERSIONS: [SchemaVersion; 8] = [
     version(1, RecordKind::LoadReport, 1, include_str!("../avro/load_report.avsc")),
     version(2, RecordKind::Forecast, 1, include_str!("../avro/forecast.avsc")),
     version(3, RecordKind::QuotaCommand, 1, include_str!("../avro/quota_command.avsc")),
     version(4, RecordKind::Alert, 1, include_str!("../avro/alert.avsc")),
     version(5, RecordKind::Span, 1, include_str!("../avro/span.avsc")),
     version(6, RecordKind::Control, 1, include_str!("../avro/control.avsc")),
+    version(7, RecordKind::Forecast, 2, include_str!("../avro/forecast_v2.avsc")),
+    version(8, RecordKind::QuotaCommand, 2, include_str!("../avro/quota_command_v2.avsc")),
 ];
 
 const fn version(id: u32, kind: RecordKind, version: u32, text: &'static str) -> SchemaVersion {

@@ -8,7 +8,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_schemas::records::{Cause, Forecast, ForecastState, Load, LoadReport, Quantiles, QuotaCommand};
+use tidegate_schemas::records::{
+    Cause, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles, QuotaCommand, QuotaMode,
+};
 use tidegate_sinks::page::{Limits, Page, PageStats, serve};
 
 const REPORT_MS: i64 = 10_000;
@@ -96,6 +98,7 @@ fn forecast(report: &LoadReport, current: Load, node: u64) -> Forecast {
         base_quota: BASE,
         quota_in_force: report.quota_in_force,
         current,
+        measured_at: MeasuredAt { cpu: t, memory: t },
         peak_cpu: peak(&path_cpu, 1),
         peak_memory: peak(&path_memory, 2),
         path_cpu,
@@ -133,10 +136,13 @@ fn command(forecast: &Forecast) -> QuotaCommand {
         limits_hit: if bound < scale { vec!["max".to_owned()] } else { Vec::new() },
         predicted_load: predicted,
         current_load: current,
+        forecast_p90: 0.0,
         margin: 0.0,
         hold_until: None,
         model: forecast.model.clone(),
         policy: "threshold".to_owned(),
+        mode: QuotaMode::Enforce,
+        steering: Vec::new(),
         valid_until: forecast.timestamp + 60_000,
         cause: Cause::default(),
     }

@@ -85,8 +85,12 @@ impl WhatIf {
         let mut recorded = self.quotas.as_deref().map(read_quotas).transpose()?;
         let mut loaded = reports::read(&self.file, self.base_quota)?;
         loaded.reports.keep_nodes(&self.node)?;
-        let options =
-            Options { from_ms: self.from, resource: trials[1].counted, linear: None, traces: self.html.is_some() };
+        let options = Options {
+            from_ms: self.from,
+            resource: trials[1].settings.resource,
+            linear: None,
+            traces: self.html.is_some(),
+        };
         let mut comparison = Comparison::default();
         let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {
             let at = decided.received.record.timestamp;

@@ -17,7 +17,6 @@ pub mod predictions;
 mod report;
 mod runner;
 
-pub use demand::Counted;
 pub use measure::{Measures, Options, Trace, TracePoint};
 pub use report::{
     ByForecaster, ByResource, ForecastErrors, LinearReport, MeanError, NodeReport, PeakErrors, PolicyReport, Report,

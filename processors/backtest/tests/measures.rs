@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
-use tidegate_backtest::{Counted, Dropped, Measures, Options, Report, Runner, html, made_up, predictions};
+use tidegate_backtest::{Dropped, Measures, Options, Report, Runner, html, made_up, predictions};
 use tidegate_forecast::Model;
-use tidegate_quota::Settings;
+use tidegate_quota::{Counted, Settings};
 use tidegate_schemas::records::LoadReport;
 use tidegate_stages::{ForecastStage, QuotaStage};
 

@@ -30,7 +30,7 @@ fn reports() -> Vec<LoadReport> {
 
 fn stages(settings: &[Settings]) -> Runner {
     let forecast = ForecastStage::new(Arc::new(Model::shipped().expect("a shipped model")));
-    Runner::new(forecast, settings.iter().map(|settings| QuotaStage::new(*settings)).collect())
+    Runner::new(forecast, settings.iter().map(|settings| QuotaStage::new(settings.clone())).collect())
 }
 
 fn run(runner: &mut Runner, inputs: impl IntoIterator<Item = Input>) -> Vec<Decided> {

@@ -117,6 +117,9 @@ pub struct Prediction {
     pub cpu: ResourceForecast,
     /// Memory.
     pub memory: ResourceForecast,
+    /// Event time of each resource's last measurement, Unix milliseconds, in the order of [`Resource::ALL`]; `None`
+    /// where its forecast is all zeros.
+    pub measured_ms: [Option<i64>; 2],
 }
 
 /// Rounds a fraction to 1e-4, the precision in which floats leave a stage.

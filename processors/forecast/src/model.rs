@@ -79,7 +79,12 @@ impl Model {
     /// The status, and the baseline's forecast of both resources.
     fn before_network(&self, state: &NodeState) -> Prediction {
         let baseline = |resource| state.history(resource).map_or_else(ResourceForecast::default, last_peak);
-        Prediction { status: self.status(state), cpu: baseline(Resource::Cpu), memory: baseline(Resource::Memory) }
+        Prediction {
+            status: self.status(state),
+            cpu: baseline(Resource::Cpu),
+            memory: baseline(Resource::Memory),
+            measured_ms: Resource::ALL.map(|resource| state.measured_ms(resource)),
+        }
     }
 
     /// Ready if some resource is, and no measured resource that the model knows is still warming up.

@@ -54,6 +54,11 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().map(|track| &track.history)
     }
 
+    /// Event time of the resource's last measurement; `None` if it has no state.
+    pub(crate) fn measured_ms(&self, resource: Resource) -> Option<i64> {
+        self.tracks[resource as usize].as_ref().map(|track| track.measured_ms)
+    }
+
     /// Whether the resource's state may forecast; `None` if it has none.
     pub(crate) fn is_ready(&self, resource: Resource) -> Option<bool> {
         self.tracks[resource as usize].as_ref().map(Track::is_ready)

@@ -1,71 +1,25 @@
-//! One decision: the policy's scale, bounded by the rails, with its reason and its lease.
+//! One decision: the policy's scale, led through the rails, with its reason and its lease.
 
+use crate::control::InForce;
 use crate::error::QuotaError;
-use crate::rails::Rails;
+use crate::headroom::{self, Headroom};
+use crate::inputs::{Before, Inputs};
+use crate::names::{Counted, Mode, PolicyName};
+use crate::rails::{Bound, Moment, Rails};
+use crate::rounding::round;
 use crate::{reason, threshold};
 
-/// Resources with a forecast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
-    /// CPU.
-    Cpu,
-    /// Memory.
-    Memory,
-}
-
-impl Resource {
-    /// Name for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPU",
-            Self::Memory => "memory",
-        }
-    }
-}
-
-/// What a decision depends on; loads are fractions of the base quota.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Inputs {
-    /// Event time in ms since the epoch.
-    pub timestamp: i64,
-    /// Base quota in resource units, above 0.
-    pub base_quota: f64,
-    /// Forecast peak (p50) of CPU.
-    pub peak_cpu: f64,
-    /// Forecast peak (p50) of memory.
-    pub peak_memory: f64,
-    /// CPU by the report.
-    pub current_cpu: f64,
-    /// Memory by the report.
-    pub current_memory: f64,
-    /// Whether the model forecast, not a baseline.
-    pub from_model: bool,
-}
-
-impl Inputs {
-    /// The resource whose forecast peak counts: the larger one, CPU where they are equal.
-    #[must_use]
-    pub fn resource(&self) -> Resource {
-        if self.peak_memory > self.peak_cpu { Resource::Memory } else { Resource::Cpu }
-    }
-
-    /// Forecast peak that counts.
-    #[must_use]
-    pub fn predicted_load(&self) -> f64 {
-        self.peak_cpu.max(self.peak_memory)
-    }
-
-    /// Current load: the larger of CPU and memory.
-    #[must_use]
-    pub fn current_load(&self) -> f64 {
-        self.current_cpu.max(self.current_memory)
-    }
-}
-
 /// How decisions are made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
+    /// The policy.
+    pub policy: PolicyName,
+    /// Whether edges enforce what is decided.
+    pub mode: Mode,
+    /// The resource that counts.
+    pub resource: Counted,
+    /// Settings of policy `headroom`.
+    pub headroom: Headroom,
     /// Guard rails.
     pub rails: Rails,
     /// How long a quota holds without news, in ms of event time.
@@ -74,8 +28,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        // The forecast reaches 5 minutes; after that there is no reason left for the quota.
-        Self { rails: Rails::default(), lease_ms: 300_000 }
+        Self {
+            policy: PolicyName::default(),
+            mode: Mode::default(),
+            resource: Counted::default(),
+            headroom: Headroom::default(),
+            rails: Rails::default(),
+            // The forecast reaches 5 minutes; after that there is no reason left for the quota.
+            lease_ms: 300_000,
+        }
     }
 }
 
@@ -86,6 +47,7 @@ impl Settings {
     /// [`QuotaError::Setting`] for one out of its range.
     pub fn validate(&self) -> Result<(), QuotaError> {
         self.rails.validate()?;
+        self.headroom.validate()?;
         if self.lease_ms <= 0 {
             let value = self.lease_ms as f64 / 1000.0;
             return Err(QuotaError::Setting { setting: "lease_s", value, wanted: "above 0" });
@@ -94,90 +56,98 @@ impl Settings {
     }
 }
 
-/// A decision; quota in the units of the base quota.
+/// A decision; quota in the units of the base quota, loads and margin as fractions of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What the node may use.
     pub quota: f64,
     /// quota / base quota, to 1e-4.
     pub scale_factor: f64,
+    /// What the policy alone would have granted, as a multiple of the base quota.
+    pub wish: f64,
+    /// Guard rails that bound, in their order, with what each left.
+    pub bounds: Vec<Bound>,
     /// The decision in words.
     pub reason: String,
-    /// Guard rails that bound, in their order.
-    pub limits_hit: Vec<&'static str>,
-    /// Name of the policy.
-    pub policy: &'static str,
+    /// The policy.
+    pub policy: PolicyName,
+    /// Whether edges enforce the quota.
+    pub mode: Mode,
+    /// Forecast peak (p50) of the resource that counts.
+    pub predicted_load: f64,
+    /// Forecast peak (p90) of the resource that counts.
+    pub forecast_p90: f64,
+    /// Load of the resource that counts.
+    pub current_load: f64,
+    /// What the policy put above `forecast_p90`; 0 where it knows no margin.
+    pub margin: f64,
+    /// No decrease before this event time.
+    pub hold_until: Option<i64>,
     /// End of the lease in event time.
     pub valid_until: i64,
+    /// The steering's state; empty: none.
+    pub steering: Vec<u8>,
 }
 
-/// Decides by the `threshold` policy.
+impl Decision {
+    /// What this decision leaves for the next one.
+    #[must_use]
+    pub fn leaves(&self) -> Before {
+        Before {
+            quota: self.quota,
+            hold_until: self.hold_until,
+            valid_until: self.valid_until,
+            steering: self.steering.clone(),
+        }
+    }
+}
+
+/// Decides: a function of its arguments alone.
+///
+/// `before` is what the node's last command left; without it there is nothing to hold or to steer on from.
 #[must_use]
-pub fn decide(settings: &Settings, inputs: &Inputs) -> Decision {
-    let scale = threshold::scale(inputs.predicted_load(), inputs.current_load());
-    let (bounded, limits_hit) = settings.rails.bound(scale);
-    let reason = reason::threshold(inputs, round(scale), round(bounded), &limits_hit);
+pub fn decide(settings: &Settings, inputs: &Inputs, before: Option<&Before>, control: &InForce) -> Decision {
+    let policy = control.policy.unwrap_or(settings.policy);
+    let counted = settings.resource;
+    let steering = before.map_or(&[][..], |before| &before.steering);
+    let (wish, margin, steering) = match policy {
+        PolicyName::Threshold => {
+            let scale = threshold::scale(inputs.predicted_load(counted), inputs.current_load(counted));
+            (scale, 0.0, steering.to_vec())
+        }
+        PolicyName::Headroom => headroom::scale(&settings.headroom, inputs, counted, steering),
+    };
+    let is_stale = is_stale(settings, inputs);
+    let moment = Moment { now: inputs.timestamp, base: inputs.base_quota, is_stale, before };
+    let granted = settings.rails.grant(wish, moment, control);
+    let words = reason::Words { inputs, counted, policy, wish, margin, target: settings.headroom.target };
+    let is_held_stale = granted.bounds.first().is_some_and(|bound| bound.limit == "stale_input");
     Decision {
-        quota: round(inputs.base_quota * bounded),
-        scale_factor: round(bounded),
-        reason,
-        limits_hit,
-        policy: threshold::NAME,
-        valid_until: inputs.timestamp.saturating_add(settings.lease_ms),
+        quota: granted.quota,
+        scale_factor: round(granted.scale),
+        wish,
+        reason: words.sentence(&granted.bounds, &control.said),
+        bounds: granted.bounds,
+        policy,
+        mode: control.mode.unwrap_or(settings.mode),
+        predicted_load: inputs.predicted_load(counted),
+        forecast_p90: inputs.forecast_p90(counted),
+        current_load: inputs.current_load(counted),
+        margin,
+        hold_until: granted.hold_until,
+        valid_until: lease_end(settings, inputs, before.filter(|_| is_held_stale), is_held_stale),
+        steering,
     }
 }
 
-/// Floats leave rounded to 1e-4.
-fn round(x: f64) -> f64 {
-    (x * 1e4).round() / 1e4
+fn is_stale(settings: &Settings, inputs: &Inputs) -> bool {
+    let age = inputs.age_ms(settings.resource);
+    age.zip(settings.rails.stale_after_ms).is_some_and(|(age, allowed)| age > allowed)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn inputs(peak: f64, current: f64) -> Inputs {
-        Inputs {
-            timestamp: 1_000,
-            base_quota: 500.0,
-            peak_cpu: peak,
-            peak_memory: 0.1,
-            current_cpu: current,
-            current_memory: 0.1,
-            from_model: true,
-        }
-    }
-
-    #[test]
-    fn reasons_read_as_sentences() {
-        let say = |peak, current| decide(&Settings::default(), &inputs(peak, current)).reason;
-        assert_eq!(say(0.92, 0.55), "forecast CPU peak 0.92 is above 0.80: 1.38 × base");
-        assert_eq!(say(0.2, 0.15), "load 0.15 is below 0.30 and no rise is forecast (peak 0.20): 0.70 × base");
-        assert_eq!(say(0.6, 0.5), "load 0.50 and forecast CPU peak 0.60 are in range: base quota");
-        assert_eq!(say(2.4, 1.0), "forecast CPU peak 2.40 is above 0.80: 3.60 × base; bound by max to 3.00 × base");
-        let warming = Inputs { from_model: false, peak_memory: 0.9, ..inputs(0.6, 0.5) };
-        assert_eq!(
-            decide(&Settings::default(), &warming).reason,
-            "baseline forecast memory peak 0.90 is above 0.80: 1.35 × base"
-        );
-    }
-
-    #[test]
-    fn the_lease_ends_in_event_time() {
-        let settings = Settings { lease_ms: 60_000, ..Settings::default() };
-        assert_eq!(decide(&settings, &inputs(0.5, 0.5)).valid_until, 61_000);
-        assert!(Settings { lease_ms: 0, ..settings }.validate().is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn the_quota_is_bounded_and_free_of_nan(peak: f64, current: f64, base in 1e-3..1e9f64) {
-            let settings = Settings::default();
-            let decision = decide(&settings, &Inputs { base_quota: base, ..inputs(peak, current) });
-            let (low, high) = (settings.rails.min_scale * base, settings.rails.max_scale * base);
-            prop_assert!(decision.quota >= low - 1e-4 && decision.quota <= high + 1e-4, "{decision:?}");
-            prop_assert_eq!(decision.scale_factor, round(decision.scale_factor));
-        }
-    }
+/// Fresh input renews the lease; stale input leaves it as it was, or lets it run from the measurement.
+fn lease_end(settings: &Settings, inputs: &Inputs, before: Option<&Before>, is_held_stale: bool) -> i64 {
+    let age = if is_held_stale { inputs.age_ms(settings.resource).unwrap_or(0) } else { 0 };
+    let renewed = inputs.timestamp.saturating_sub(age).saturating_add(settings.lease_ms);
+    before.map_or(renewed, |before| before.valid_until)
 }

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
-use tidegate_forecast::{Model, NodeState, Prediction, ResourceForecast, Sample, Status};
+use tidegate_forecast::{Model, NodeState, Prediction, Resource, ResourceForecast, Sample, Status};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, Quantiles};
+use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
 
 use crate::nodes::Nodes;
 
@@ -146,6 +146,10 @@ fn forecast(received: &Received<LoadReport>, prediction: &Prediction, model: &st
         base_quota: report.base_quota,
         quota_in_force: report.quota_in_force,
         current: Load { cpu: widen(prediction.cpu.current), memory: widen(prediction.memory.current) },
+        measured_at: MeasuredAt {
+            cpu: prediction.measured_ms[Resource::Cpu as usize].unwrap_or(0),
+            memory: prediction.measured_ms[Resource::Memory as usize].unwrap_or(0),
+        },
         path_cpu,
         path_memory,
         peak_cpu,

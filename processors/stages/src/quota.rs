@@ -1,44 +1,54 @@
 //! The quota stage: forecasts in, one command a forecast out, changed or not: it renews the lease.
 //!
-//! Its state is the last command of each node, which the compacted quotas topic keeps: a forecast at or below the
-//! sequence of the last command was answered already.
+//! Its state is the last command of each node, which the compacted quotas topic keeps: what a node's last command left
+//! goes into its next decision, and a forecast at or below that command's sequence was answered already.
 
 use std::collections::HashMap;
 
 use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
-use tidegate_quota::{Inputs, Settings, decide};
+use tidegate_quota::{Before, Decision, Figures, InForce, Inputs, Mode, Settings, decide};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, QuotaCommand};
+use tidegate_schemas::records::{Forecast, ForecastState, Quantiles, QuotaCommand, QuotaMode};
 
 /// The stage.
 #[derive(Debug)]
 pub struct QuotaStage {
     settings: Settings,
-    /// Sequence of each node's last command, by partition.
-    answered: HashMap<i32, HashMap<Box<str>, i64>>,
+    /// Each node's last command, by partition.
+    nodes: HashMap<i32, HashMap<Box<str>, Answered>>,
+}
+
+/// The last answer of a node.
+#[derive(Debug)]
+struct Answered {
+    sequence: i64,
+    before: Before,
 }
 
 impl QuotaStage {
     /// A stage that decides by `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, answered: HashMap::new() }
+        Self { settings, nodes: HashMap::new() }
     }
 
-    /// Notes the sequence; `false` where it was answered before.
-    fn is_new(&mut self, partition: i32, node_id: &str, sequence: i64) -> bool {
-        let nodes = self.answered.entry(partition).or_default();
-        match nodes.get_mut(node_id) {
-            Some(last) if sequence <= *last => false,
-            Some(last) => {
-                *last = sequence;
-                true
-            }
+    /// Answers a forecast; `None` where it was answered before.
+    fn answer(&mut self, partition: i32, forecast: &Forecast) -> Option<QuotaCommand> {
+        let nodes = self.nodes.entry(partition).or_default();
+        let last = nodes.get_mut(forecast.node_id.as_str());
+        if last.as_ref().is_some_and(|last| forecast.sequence <= last.sequence) {
+            return None;
+        }
+        let before = last.as_ref().map(|last| &last.before);
+        let decision = decide(&self.settings, &inputs(forecast), before, &InForce::default());
+        let answered = Answered { sequence: forecast.sequence, before: decision.leaves() };
+        match last {
+            Some(last) => *last = answered,
             None => {
-                nodes.insert(node_id.into(), sequence);
-                true
+                nodes.insert(forecast.node_id.as_str().into(), answered);
             }
         }
+        Some(command(forecast, decision))
     }
 }
 
@@ -63,7 +73,14 @@ impl Stage for QuotaStage {
         if forecast.node_id.is_empty() {
             return reject("empty-node-id", "the node id is empty");
         }
-        let numbers = [forecast.peak_cpu.p50, forecast.peak_memory.p50, forecast.current.cpu, forecast.current.memory];
+        let numbers = [
+            forecast.peak_cpu.p50,
+            forecast.peak_cpu.p90,
+            forecast.peak_memory.p50,
+            forecast.peak_memory.p90,
+            forecast.current.cpu,
+            forecast.current.memory,
+        ];
         if numbers.iter().any(|x| !x.is_finite()) {
             return reject("bad-number", "a forecast value is not a finite number");
         }
@@ -76,16 +93,8 @@ impl Stage for QuotaStage {
     fn process(&mut self, batch: &[Received<Forecast>]) -> Vec<(usize, Verdict<QuotaCommand>)> {
         let mut verdicts = Vec::with_capacity(batch.len());
         for (index, received) in batch.iter().enumerate() {
-            let forecast = &received.record;
-            let new = self.is_new(received.source.partition, &forecast.node_id, forecast.sequence);
-            verdicts.push((
-                index,
-                if new {
-                    Verdict::Output(command(&self.settings, forecast))
-                } else {
-                    Verdict::Drop(DropReason::Repeated)
-                },
-            ));
+            let answer = self.answer(received.source.partition, &received.record);
+            verdicts.push((index, answer.map_or(Verdict::Drop(DropReason::Repeated), Verdict::Output)));
         }
         verdicts
     }
@@ -95,25 +104,37 @@ impl Stage for QuotaStage {
     }
 
     fn restore(&mut self, partition: i32, command: QuotaCommand) {
-        self.is_new(partition, &command.node_id, command.sequence);
+        let nodes = self.nodes.entry(partition).or_default();
+        if nodes.get(command.node_id.as_str()).is_none_or(|last| last.sequence < command.sequence) {
+            let before = Before {
+                quota: command.quota,
+                hold_until: command.hold_until,
+                valid_until: command.valid_until,
+                steering: command.steering,
+            };
+            nodes.insert(command.node_id.into(), Answered { sequence: command.sequence, before });
+        }
     }
 
     fn revoked(&mut self, partition: i32) {
-        self.answered.remove(&partition);
+        self.nodes.remove(&partition);
     }
 }
 
-fn command(settings: &Settings, forecast: &Forecast) -> QuotaCommand {
-    let inputs = Inputs {
+fn inputs(forecast: &Forecast) -> Inputs {
+    let Forecast { current, peak_cpu, peak_memory, measured_at, .. } = forecast;
+    let figures =
+        |current, peak: &Quantiles, measured_at| Figures { current, p50: peak.p50, p90: peak.p90, measured_at };
+    Inputs {
         timestamp: forecast.timestamp,
         base_quota: forecast.base_quota,
-        peak_cpu: forecast.peak_cpu.p50,
-        peak_memory: forecast.peak_memory.p50,
-        current_cpu: forecast.current.cpu,
-        current_memory: forecast.current.memory,
+        cpu: figures(current.cpu, peak_cpu, measured_at.cpu),
+        memory: figures(current.memory, peak_memory, measured_at.memory),
         from_model: forecast.state == ForecastState::Ready,
-    };
-    let decision = decide(settings, &inputs);
+    }
+}
+
+fn command(forecast: &Forecast, decision: Decision) -> QuotaCommand {
     QuotaCommand {
         node_id: forecast.node_id.clone(),
         pool: forecast.pool.clone(),
@@ -123,13 +144,19 @@ fn command(settings: &Settings, forecast: &Forecast) -> QuotaCommand {
         quota: decision.quota,
         scale_factor: decision.scale_factor,
         reason: decision.reason,
-        limits_hit: decision.limits_hit.into_iter().map(str::to_owned).collect(),
-        predicted_load: inputs.predicted_load(),
-        current_load: inputs.current_load(),
-        margin: 0.0,
-        hold_until: None,
+        limits_hit: decision.bounds.iter().map(|bound| bound.limit.to_owned()).collect(),
+        predicted_load: decision.predicted_load,
+        forecast_p90: decision.forecast_p90,
+        current_load: decision.current_load,
+        margin: decision.margin,
+        hold_until: decision.hold_until,
         model: forecast.model.clone(),
-        policy: decision.policy.to_owned(),
+        policy: decision.policy.to_string(),
+        mode: match decision.mode {
+            Mode::Enforce => QuotaMode::Enforce,
+            Mode::Recommend => QuotaMode::Recommend,
+        },
+        steering: decision.steering,
         valid_until: decision.valid_until,
         cause: forecast.cause.clone(),
     }

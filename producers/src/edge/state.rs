@@ -97,7 +97,7 @@ impl EdgeState {
 pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use tidegate_schemas::records::Cause;
+    use tidegate_schemas::records::{Cause, QuotaMode};
 
     pub(crate) fn command(node_id: &str, sequence: i64, quota: f64) -> QuotaCommand {
         QuotaCommand {
@@ -112,10 +112,13 @@ pub(crate) mod tests {
             limits_hit: vec!["max".into()],
             predicted_load: 0.9,
             current_load: 0.5,
+            forecast_p90: 0.0,
             margin: 0.0,
             hold_until: None,
             model: "m".into(),
             policy: "threshold".into(),
+            mode: QuotaMode::Enforce,
+            steering: Vec::new(),
             valid_until: sequence + 60_000,
             cause: Cause::default(),
         }

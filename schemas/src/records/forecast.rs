@@ -12,6 +12,14 @@ pub struct Load {
     pub memory: f64,
 }
 
+/// Event time of each resource's last measurement in ms since the epoch; 0: none within an hour, or unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "documented in the schema")]
+pub struct MeasuredAt {
+    pub cpu: i64,
+    pub memory: i64,
+}
+
 /// Two quantiles of one forecast, fractions of the base quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
@@ -45,7 +53,7 @@ impl ForecastState {
     }
 }
 
-/// One forecast; fields, units and defaults in `avro/forecast.avsc`.
+/// One forecast; fields, units and defaults in `avro/forecast_v2.avsc`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Forecast {
@@ -56,6 +64,7 @@ pub struct Forecast {
     pub base_quota: f64,
     pub quota_in_force: Option<f64>,
     pub current: Load,
+    pub measured_at: MeasuredAt,
     pub path_cpu: Vec<f64>,
     pub path_memory: Vec<f64>,
     pub peak_cpu: Quantiles,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tidegate_schemas::records::{Cause, Forecast, ForecastState, Load, LoadReport, Quantiles, QuotaCommand};
+use tidegate_schemas::records::{
+    Cause, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles, QuotaCommand, QuotaMode,
+};
 
 use super::*;
 
@@ -29,6 +31,7 @@ fn forecast(node: &str, t: i64, peak: f64) -> Forecast {
         base_quota: 1000.0,
         quota_in_force: None,
         current: Load { cpu: 0.5, memory: 0.25 },
+        measured_at: MeasuredAt { cpu: t, memory: t },
         path_cpu: vec![0.55, 0.65, 0.75, 0.85, peak],
         path_memory: vec![0.25; 5],
         peak_cpu: Quantiles { p50: peak, p90: peak + 0.1 },
@@ -52,10 +55,13 @@ fn command(node: &str, t: i64, scale: f64, predicted: f64, current: f64) -> Quot
         limits_hit: if scale > 1.4 { vec!["max".to_owned()] } else { Vec::new() },
         predicted_load: predicted,
         current_load: current,
+        forecast_p90: 0.0,
         margin: 0.0,
         hold_until: None,
         model: "lstm".to_owned(),
         policy: "threshold".to_owned(),
+        mode: QuotaMode::Enforce,
+        steering: Vec::new(),
         valid_until: t + 60_000,
         cause: Cause::default(),
     }

@@ -1,7 +1,7 @@
 //! Sums worked out by hand, and properties that hold for any records.
 
 use proptest::prelude::*;
-use tidegate_schemas::records::{Cause, Load, Quantiles};
+use tidegate_schemas::records::{Cause, Load, MeasuredAt, Quantiles};
 
 use super::*;
 
@@ -20,6 +20,7 @@ fn forecast(node: &str, t: i64, state: ForecastState, peak_cpu: f64, current_cpu
         base_quota: 1000.0,
         quota_in_force: None,
         current: Load { cpu: current_cpu, memory: 0.5 },
+        measured_at: MeasuredAt { cpu: t, memory: t },
         path_cpu: vec![peak_cpu; 5],
         path_memory: vec![0.5; 5],
         peak_cpu: Quantiles { p50: peak_cpu, p90: peak_cpu },

@@ -71,7 +71,7 @@ impl Backtest {
         loaded.reports.keep_nodes(&self.node)?;
         let options = Options {
             from_ms: self.from,
-            resource: trials[0].counted,
+            resource: trials[0].settings.resource,
             linear: self.fit.as_deref().map(|file| fit(file, self.base_quota)).transpose()?,
             traces: self.html.is_some(),
         };
@@ -113,7 +113,12 @@ impl Backtest {
 
 /// The policies that a page compares.
 fn beside() -> Vec<(String, Vec<Setting>)> {
-    vec![("threshold".to_owned(), vec![Setting::text("policy", "threshold")])]
+    let mut all = vec![("threshold".to_owned(), vec![Setting::text("policy", "threshold")])];
+    for percent in ["0.2%", "0.5%", "1%", "2%", "5%"] {
+        let target = Setting { key: "target".into(), value: toml::Value::String(percent.into()) };
+        all.push((format!("headroom, target {percent}"), vec![Setting::text("policy", "headroom"), target]));
+    }
+    all
 }
 
 /// The model that a flag, or else the settings, name.
@@ -133,7 +138,7 @@ pub(crate) fn measure(
     options: Options,
     also: &mut dyn FnMut(&tidegate_backtest::Decided) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Measures, Dropped)> {
-    let stages = trials.iter().map(|trial| QuotaStage::new(trial.settings)).collect();
+    let stages = trials.iter().map(|trial| QuotaStage::new(trial.settings.clone())).collect();
     let mut runner = Runner::new(ForecastStage::new(Arc::clone(model)), stages);
     let mut measures = Measures::new(options, trials.iter().map(|trial| trial.name.clone()).collect());
     let bar =

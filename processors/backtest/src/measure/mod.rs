@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use tidegate_forecast::Resource;
 use tidegate_forecast::baseline::Linear;
+use tidegate_quota::Counted;
 
 pub use trace::{Trace, TracePoint};
 
-use crate::demand::Counted;
 use crate::report::{
     ByForecaster, ByResource, ForecastErrors, LinearReport, NodeReport, PolicyReport, Report, States, rounded,
 };

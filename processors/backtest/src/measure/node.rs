@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 
 use tidegate_forecast::baseline::{Baselines, Linear, Row};
 use tidegate_forecast::{Horizon, Outcome, Resource, Sample};
+use tidegate_quota::Counted;
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport};
 
 use super::Options;
 use super::errors::{Claim, Errors};
 use super::policy::PolicySums;
 use super::trace::TracePoint;
-use crate::demand::Counted;
+use crate::demand::load;
 use crate::report::States;
 use crate::runner::Decided;
 
@@ -124,7 +125,7 @@ impl Node {
     /// Holds a report against the quotas before it.
     fn sample(&mut self, report: &LoadReport, resource: Counted, counted: bool) {
         let at = report.timestamp;
-        let load = resource.of(report);
+        let load = load(resource, report);
         let measured = [report.cpu, report.memory];
         for waiting in &mut self.waiting {
             for (expected, load) in waiting.resources.iter_mut().zip(measured) {
@@ -183,7 +184,7 @@ impl Node {
             state: decided.forecast.state,
             quotas: decided.commands.iter().map(|command| command.quota / command.base_quota).collect(),
             resources: Resource::ALL.map(expected),
-            load: resource.of(report),
+            load: load(resource, report),
         }
     }
 
