@@ -89,7 +89,7 @@ impl WhatIf {
             from_ms: self.from,
             resource: trials[1].settings.resource,
             linear: None,
-            traces: self.html.is_some(),
+            traces: self.html.as_ref().map(|_| 1),
         };
         let mut comparison = Comparison::default();
         let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {

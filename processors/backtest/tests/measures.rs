@@ -151,7 +151,7 @@ fn a_prediction_has_a_value_for_every_column() {
 
 #[test]
 fn the_page_is_whole_and_brings_nothing_from_elsewhere() {
-    let options = Options { traces: true, ..Options::default() };
+    let options = Options { traces: Some(0), ..Options::default() };
     let mut reports = long(600);
     reports.iter_mut().for_each(|report| report.node_id = "<b>&".into());
     let (mut measures, dropped) = measured(reports, options);
@@ -188,7 +188,7 @@ proptest! {
         from in prop::option::of(0_i64..3_000),
     ) {
         let given = reports.len() as u64;
-        let report = backtest(reports, Options { from_ms: from.map(|m| m * MINUTE), traces: true, ..Options::default() });
+        let report = backtest(reports, Options { from_ms: from.map(|m| m * MINUTE), traces: Some(0), ..Options::default() });
         let policy = &report.policy;
         let shares = [
             policy.violations_percent,

@@ -89,6 +89,20 @@ fn what_the_stage_refuses_is_counted_by_class() {
 }
 
 #[test]
+fn what_an_earlier_life_answered_is_not_answered_again() {
+    let inputs: Vec<Input> = made_up(reports()).take(30).collect();
+    let before = run(&mut stages(&[Settings::default()]), inputs.iter().cloned());
+    let mut restored = stages(&[Settings::default()]);
+    for decided in &before[..6] {
+        restored.restore(0, &decided.commands[0]);
+    }
+    let after = run(&mut restored, inputs);
+    let commands = |all: &[Decided]| all.iter().map(|decided| decided.commands[0].clone()).collect::<Vec<_>>();
+    assert_eq!(commands(&after), commands(&before[6..]));
+    assert_eq!(restored.dropped().get("repeated"), Some(&6));
+}
+
+#[test]
 fn a_caller_may_break_off() {
     let mut seen = 0;
     let flow = stages(&[Settings::default()]).run(made_up(reports()), &mut |_| {

@@ -73,7 +73,7 @@ impl Backtest {
             from_ms: self.from,
             resource: trials[0].settings.resource,
             linear: self.fit.as_deref().map(|file| fit(file, self.base_quota)).transpose()?,
-            traces: self.html.is_some(),
+            traces: self.html.as_ref().map(|_| 0),
         };
         let mut sheet = self.predictions.as_deref().map(Sheet::create).transpose()?;
         let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {

@@ -26,6 +26,7 @@ struct Column {
     p90: f64,
     peak: f64,
     quota: f64,
+    against: Option<f64>,
     count: f64,
 }
 
@@ -35,9 +36,11 @@ pub(super) fn chart(name: &str, points: &[TracePoint], interval_ms: i64) -> Stri
     let span = (last.at_ms - first.at_ms).max(1) as f64;
     let width = (span / COLUMNS as f64).max(interval_ms.max(1) as f64);
     let columns = columns(points, first.at_ms, width);
-    let top = columns.iter().map(|c| c.p90.max(c.peak).max(c.quota)).fold(0.1, f64::max) * 1.05;
+    let top =
+        columns.iter().map(|c| c.p90.max(c.peak).max(c.quota).max(c.against.unwrap_or(0.0))).fold(0.1, f64::max) * 1.05;
     let x = |at: f64| LEFT + (WIDTH - LEFT - RIGHT) * (at - first.at_ms as f64) / span;
     let y = |value: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / top);
+    let compared = first.against.is_some();
     let mut svg = axes(first.at_ms, last.at_ms, top, &y);
     for stretch in columns.chunk_by(|a, b| b.at_ms - a.at_ms <= BREAK * width) {
         let line = |pick: &dyn Fn(&Column) -> f64| -> String {
@@ -50,6 +53,9 @@ pub(super) fn chart(name: &str, points: &[TracePoint], interval_ms: i64) -> Stri
         };
         put("band", "polygon", &format!("{}{back}", line(&|c| c.p90)));
         put("median", "polyline", &line(&|c| c.p50));
+        if compared {
+            put("static", "polyline", &line(&|c| c.against.unwrap_or(c.quota)));
+        }
         put("quota", "polyline", &line(&|c| c.quota));
         put("outcome", "polyline", &line(&|c| c.peak));
     }
@@ -57,7 +63,8 @@ pub(super) fn chart(name: &str, points: &[TracePoint], interval_ms: i64) -> Stri
     format!(
         "<figure>\n<figcaption>{name}{averaged}</figcaption>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" tabindex=\"0\" \
          aria-label=\"{label}; arrow keys read the values\" data-chart=\"{data}\">\n{svg}\
-         <line class=\"cursor\" y1=\"{TOP}\" y2=\"{bottom}\" x1=\"0\" x2=\"0\"/>\n</svg>\n<output aria-live=\"polite\"></output>\n{LEGEND}</figure>\n",
+         <line class=\"cursor\" y1=\"{TOP}\" y2=\"{bottom}\" x1=\"0\" x2=\"0\"/>\n</svg>\n<output aria-live=\"polite\"></output>\n<ul class=\"legend\">{LEGEND}{against}</ul>\n</figure>\n",
+        against = if compared { AGAINST } else { "" },
         name = escape(name),
         label = escape(name),
         data = escape(&data(&columns, &x)),
@@ -65,10 +72,11 @@ pub(super) fn chart(name: &str, points: &[TracePoint], interval_ms: i64) -> Stri
     )
 }
 
-const LEGEND: &str = "<ul class=\"legend\">\
+const LEGEND: &str = "\
 <li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\"><line class=\"outcome\" x2=\"26\" y1=\"6\" y2=\"6\"/></svg>peak that came</li>\
 <li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\"><rect class=\"band\" width=\"26\" height=\"12\"/><line class=\"median\" x2=\"26\" y1=\"11\" y2=\"11\"/></svg>forecast p50 to p90</li>\
-<li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\"><line class=\"quota\" x2=\"26\" y1=\"6\" y2=\"6\"/></svg>quota</li></ul>\n";
+<li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\"><line class=\"quota\" x2=\"26\" y1=\"6\" y2=\"6\"/></svg>quota</li>";
+const AGAINST: &str = "<li><svg viewBox=\"0 0 26 12\" aria-hidden=\"true\"><line class=\"static\" x2=\"26\" y1=\"6\" y2=\"6\"/></svg>quota it is held against</li>";
 
 fn columns(points: &[TracePoint], first_ms: i64, width: f64) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
@@ -81,6 +89,7 @@ fn columns(points: &[TracePoint], first_ms: i64, width: f64) -> Vec<Column> {
             sum.p90 += f64::from(point.p90);
             sum.peak += f64::from(point.peak);
             sum.quota += f64::from(point.quota);
+            sum.against = point.against.map(|quota| sum.against.unwrap_or(0.0) + f64::from(quota));
             sum.count += 1.0;
         }
         columns.push(Column {
@@ -89,6 +98,7 @@ fn columns(points: &[TracePoint], first_ms: i64, width: f64) -> Vec<Column> {
             p90: sum.p90 / sum.count,
             peak: sum.peak / sum.count,
             quota: sum.quota / sum.count,
+            against: sum.against.map(|quota| quota / sum.count),
             count: sum.count,
         });
     }

@@ -13,7 +13,7 @@ mod policies;
 use crate::compare::{Differences, NodeDifference};
 use crate::measure::{Measures, Trace, TracePoint};
 use crate::report::Report;
-use page::{escape, page, table};
+use page::{SENTENCE, escape, page, table};
 
 /// Nodes drawn from each end.
 const ENDS: usize = 2;
@@ -60,7 +60,7 @@ pub fn what_if(
                 time(largest.timestamp_ms),
                 format!("{:.2}", largest.against),
                 format!("{:.2}", largest.tried),
-                escape(&largest.try_reason),
+                format!("{SENTENCE}{}", escape(&largest.try_reason)),
             ])
         })
         .take(MOVES)

@@ -36,9 +36,17 @@ pub(super) fn figure(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
 }
 
-/// A table that scrolls sideways where the screen is narrow; cells are markup. The row `own` stands out.
+/// Marks a cell that may be broken into lines.
+pub(super) const SENTENCE: char = '\u{2028}';
+
+/// A table that scrolls sideways where the screen is narrow; cells are markup. The row `own` stands out; cells that hold a
+/// sentence begin with [`SENTENCE`].
 pub(super) fn table(name: &str, head: &[&str], rows: &[Vec<String>], own: Option<usize>) -> String {
-    let cells = |cells: &[String]| cells.iter().map(|cell| format!("<td>{cell}</td>")).collect::<String>();
+    let cell = |cell: &String| match cell.strip_prefix(SENTENCE) {
+        Some(text) => format!("<td class=\"text\">{text}</td>"),
+        None => format!("<td>{cell}</td>"),
+    };
+    let cells = |cells: &[String]| cells.iter().map(cell).collect::<String>();
     let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{cell}</th>")).collect();
     let body: String = rows
         .iter()

@@ -39,8 +39,9 @@ pub struct Options {
     pub resource: Counted,
     /// A linear regression that was fitted elsewhere; it learns nothing more.
     pub linear: Option<Linear>,
-    /// Keep what a page draws, about 32 bytes a decision.
-    pub traces: bool,
+    /// Keep what a page draws, about 40 bytes a decision, with the quotas of this policy; one that is not the first is
+    /// drawn against the first.
+    pub traces: Option<usize>,
 }
 
 /// The measures of a run.

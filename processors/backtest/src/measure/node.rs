@@ -210,14 +210,20 @@ impl Node {
                 }
             }
         }
-        if options.traces && waiting.counted {
-            self.trace.extend(traced(&waiting, peaks, options.resource));
+        if let Some(policy) = options.traces.filter(|_| waiting.counted) {
+            self.trace.extend(traced(&waiting, peaks, options.resource, policy));
         }
     }
 }
 
 /// A point of the trace: of memory where it alone counts, else of CPU.
-fn traced(waiting: &Waiting, peaks: [Option<(Claim, Outcome)>; 2], resource: Counted) -> Option<TracePoint> {
+fn traced(
+    waiting: &Waiting,
+    peaks: [Option<(Claim, Outcome)>; 2],
+    resource: Counted,
+    policy: usize,
+) -> Option<TracePoint> {
+    let quota = |policy: usize| waiting.quotas.get(policy).map(|quota| *quota as f32);
     let (claim, outcome) = peaks[usize::from(resource == Counted::Memory)]?;
     Some(TracePoint {
         at_ms: waiting.at_ms,
@@ -225,7 +231,8 @@ fn traced(waiting: &Waiting, peaks: [Option<(Claim, Outcome)>; 2], resource: Cou
         p50: claim.p50 as f32,
         p90: claim.p90 as f32,
         peak: outcome.peak,
-        quota: waiting.quotas.first().copied().unwrap_or(1.0) as f32,
+        quota: quota(policy)?,
+        against: if policy > 0 { quota(0) } else { None },
         warming: waiting.state == ForecastState::Warming,
     })
 }

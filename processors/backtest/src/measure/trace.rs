@@ -15,6 +15,8 @@ pub struct TracePoint {
     pub peak: f32,
     /// The quota decided.
     pub quota: f32,
+    /// The quota of the policy that it is compared with.
+    pub against: Option<f32>,
     /// Whether the node was still warming up.
     pub warming: bool,
 }
