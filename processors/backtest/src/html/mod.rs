@@ -20,7 +20,7 @@ const ENDS: usize = 2;
 /// Decisions in the close view.
 const CLOSE: i64 = 360;
 /// Nodes in the table of moves.
-const MOVES: usize = 30;
+const MOVES: usize = 15;
 
 /// The page of a backtest; the first policy is the one that was asked for.
 #[must_use]
