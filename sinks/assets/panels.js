@@ -55,7 +55,7 @@ export function showNode(view) {
   }));
   showControls(view.controls);
   const { decision } = view;
-  put($("node-why"), decision ? `Quota ${count(decision.quota)} of ${count(view.base_quota)} (${times(decision.scale)}). ${sentence(decision)}` : "No quota command yet.");
+  put($("node-why"), decision ? `${decision.enforced ? "Quota" : "Recommended and not enforced: quota"} ${count(decision.quota)} of ${count(view.base_quota)} (${times(decision.scale)}). ${sentence(decision)}` : "No quota command yet.");
 }
 
 /** Operators' controls in force on the chosen node: what, who, why and until when. */
@@ -155,6 +155,7 @@ function decisionRow(key, decision) {
   scale.append(element("span", "sign", sign), ` ${times(decision.scale)}`);
   const took = element("td", "num took", known(decision.latency_ms) ? `${measure(decision.latency_ms)}\u202fms` : "–");
   const why = element("td", "reason", decision.reason);
+  if (!decision.enforced) why.append(" ", element("span", "chip limit", "not enforced"));
   for (const limit of decision.limits) why.append(" ", element("span", "chip limit", limit));
   row.append(element("td", "time", clock(decision.t)), node, element("td", "num", count(decision.quota)), scale, took, why);
   return row;

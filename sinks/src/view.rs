@@ -141,7 +141,8 @@ fn forecast(v: &Value) -> String {
 fn quota(v: &Value) -> String {
     let (quota, scale) = (v["quota"].as_f64().unwrap_or_default(), v["scale_factor"].as_f64().unwrap_or_default());
     let reason = v["reason"].as_str().unwrap_or_default();
-    format!("{}  {:<16}  quota {quota:.0} ({scale:.2} × base)  {reason}", time(v), name(v))
+    let mode = if v["mode"] == "RECOMMEND" { ", not enforced" } else { "" };
+    format!("{}  {:<16}  quota {quota:.0} ({scale:.2} × base{mode})  {reason}", time(v), name(v))
 }
 
 /// From when on, of whom, what, until when, who and why.

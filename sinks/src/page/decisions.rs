@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
-use tidegate_schemas::records::QuotaCommand;
+use tidegate_schemas::records::{QuotaCommand, QuotaMode};
 
 /// A change of the scale factor of at least this much is listed.
 const WORTH_LISTING: f64 = 0.05;
@@ -28,6 +28,8 @@ pub struct Decision {
     pub quota: f64,
     /// `quota / base quota`.
     pub scale: f64,
+    /// Whether edges enforce it; else it is a recommendation.
+    pub enforced: bool,
     /// The decision in words.
     pub reason: String,
     /// Guard rails that bound it.
@@ -47,6 +49,7 @@ impl Decision {
             node: command.node_id.clone(),
             quota: command.quota,
             scale: command.scale_factor,
+            enforced: command.mode == QuotaMode::Enforce,
             reason: cut(&command.reason, REASON_CHARS),
             limits: command.limits_hit.iter().take(LIMITS_KEPT).map(|limit| cut(limit, LIMIT_CHARS)).collect(),
             predicted: command.predicted_load,
@@ -120,6 +123,7 @@ mod tests {
             node: "n".into(),
             quota: 1000.0 * scale,
             scale,
+            enforced: true,
             reason: String::new(),
             limits: limits.iter().map(ToString::to_string).collect(),
             predicted: 0.0,

@@ -23,16 +23,16 @@ pub(super) struct Set {
     /// Node id, or pool:NAME for all nodes of a pool
     #[arg(value_name = "NODE|pool:NAME")]
     target: String,
-    /// Use this quota whatever the policy says, in the units of the base quota
+    /// Use this quota whatever the policy says, within minimum and maximum, in the units of the base quota
     #[arg(long = "override", value_name = "Q", allow_negative_numbers = true)]
     override_quota: Option<f64>,
     /// Keep the quota as it is
     #[arg(long)]
     freeze: bool,
-    /// Never below this quota
+    /// Never below this quota, in place of the configured minimum
     #[arg(long, value_name = "Q", allow_negative_numbers = true)]
     min: Option<f64>,
-    /// Never above this quota
+    /// Never above this quota, in place of the configured maximum
     #[arg(long, value_name = "Q", allow_negative_numbers = true)]
     max: Option<f64>,
     /// Decide by this policy: threshold or headroom
