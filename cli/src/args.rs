@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    completions, control, demo, edge, explain, record, replay, run, schemas, simulate, topics, train, watch,
+    backtest, completions, control, demo, edge, explain, record, replay, run, schemas, simulate, topics, train, watch,
+    what_if,
 };
 use crate::exit;
 
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Record(record::Record),
     Watch(watch::Watch),
     Train(train::Train),
+    Backtest(backtest::Backtest),
+    WhatIf(what_if::WhatIf),
     Explain(explain::Explain),
     Control(control::Control),
     Topics(topics::Topics),

@@ -180,6 +180,30 @@ impl Settings {
         Ok(settings)
     }
 
+    /// As [`Settings::load`], with keys of the `[quota]` table laid over it; whatever key that table knows may be given.
+    pub(crate) fn load_with(common: &Common, quota: &[(String, toml::Value)]) -> anyhow::Result<Self> {
+        let mut settings = Self::load(common)?;
+        let mut file = toml::Table::new();
+        if let Some(path) = &common.config {
+            file = std::fs::read_to_string(path)?.parse()?;
+        }
+        let mut table = match file.remove("quota") {
+            Some(toml::Value::Table(table)) => table,
+            _ => toml::Table::new(),
+        };
+        for (key, value) in quota {
+            // Each on its own first, so that what is wrong is named with its key.
+            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
+            alone.try_into::<Quota>().map_err(|e| {
+                let said = e.to_string().trim().replace('\n', " ");
+                failure(exit::CONFIG, format!("the quota setting {key} = {value}: {said}"))
+            })?;
+            table.insert(key.clone(), value.clone());
+        }
+        settings.quota = table.try_into()?;
+        Ok(settings)
+    }
+
     fn read(path: &Path) -> anyhow::Result<Self> {
         let said = |e: &dyn std::fmt::Display| {
             failure(exit::CONFIG, format!("the settings file {}: {}", path.display(), e.to_string().trim()))

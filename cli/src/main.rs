@@ -7,7 +7,9 @@ mod event_time;
 mod exit;
 mod http;
 mod pipeline;
+mod policy_spec;
 mod progress;
+mod reports;
 mod shutdown;
 mod telemetry;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::programs::cargo;
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-schemas"]),
@@ -16,12 +16,17 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
     (
+        "tidegate-backtest",
+        &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"],
+    ),
+    (
         "tidegate-explain",
         &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"],
     ),
     (
         "tidegate",
         &[
+            "tidegate-backtest",
             "tidegate-broker",
             "tidegate-explain",
             "tidegate-forecast",

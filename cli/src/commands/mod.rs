@@ -1,5 +1,6 @@
 //! One file per command; each takes its arguments and the common ones.
 
+pub(crate) mod backtest;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod demo;
@@ -13,6 +14,7 @@ pub(crate) mod simulate;
 pub(crate) mod topics;
 pub(crate) mod train;
 pub(crate) mod watch;
+pub(crate) mod what_if;
 
 use std::io::Write;
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Watch(watch) => watch.run(&common),
         Command::Explain(explain) => explain.run(&common),
         Command::Train(train) => train.run(&common),
+        Command::Backtest(backtest) => backtest.run(&common),
+        Command::WhatIf(what_if) => what_if.run(&common),
         Command::Control(control) => control.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),

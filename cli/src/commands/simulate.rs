@@ -1,11 +1,13 @@
 //! `tidegate simulate`: a made-up fleet that obeys its quotas.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
 use tidegate_producers::clock::SystemClock;
+use tidegate_producers::csv::CsvFile;
 use tidegate_producers::simulate::{DEFAULT_START_MS, Fleet, FleetOptions, drive};
 use tidegate_producers::{ReportPublisher, Speed};
 use tidegate_schemas::records::QuotaCommand;
@@ -16,10 +18,16 @@ use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::{event_time, progress, shutdown};
 
+/// Quota, × base quota, that no demand reaches.
+const UNBOUND: f64 = 1e6;
+
 /// Publish the load of a made-up fleet.
 ///
 /// Daily and weekly shape, noise, correlated pools, flash crowds, drifts, restarts. The nodes obey the quotas they
 /// receive: demand above a quota is shed and shows as failed requests. The same seed gives the same demand.
+///
+/// With --to FILE nothing is published and no Kafka is needed: the demand itself, held by no quota, goes to a CSV file for
+/// backtest, what-if, train and replay.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Simulate {
     #[command(flatten)]
@@ -33,6 +41,9 @@ pub(crate) struct Simulate {
     /// Do not read quotas: every node keeps its base quota, and the same seed gives the same bytes
     #[arg(long)]
     no_quotas: bool,
+    /// Write a CSV file instead of publishing (gzip where its name ends in .gz); wants --for
+    #[arg(long, value_name = "FILE", requires = "duration", conflicts_with_all = ["no_quotas", "speed"])]
+    to: Option<PathBuf>,
 }
 
 /// The fleet, for `simulate` and `demo`.
@@ -76,12 +87,14 @@ impl Simulate {
     /// A fleet at speed 1 lives in the present, so that it goes on after a restart; a faster one would run ahead of the
     /// clock, and begins at a fixed time.
     fn start(&self) -> i64 {
-        let now = || i64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-        let fixed = || if self.speed == Speed::Times(1.0) { now() } else { DEFAULT_START_MS };
+        let fixed = || if self.speed == Speed::Times(1.0) { event_time::wall_clock() } else { DEFAULT_START_MS };
         self.fleet.start.unwrap_or_else(fixed)
     }
 
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        if let Some(path) = &self.to {
+            return self.write(path, common);
+        }
         let settings = Settings::load(common)?;
         let kafka = settings.kafka()?;
         let start = self.start();
@@ -121,6 +134,28 @@ impl Simulate {
             return super::say_json(&serde_json::json!({ "reports": driven.sent, "nodes": self.fleet.nodes }));
         }
         super::say(format!("{} reports of {} nodes published", driven.sent, self.fleet.nodes))
+    }
+}
+
+impl Simulate {
+    /// Writes the fleet's demand to a file. A quota that nobody reaches keeps the nodes from shedding.
+    fn write(&self, path: &Path, common: &Common) -> anyhow::Result<()> {
+        let start = self.fleet.start.unwrap_or(DEFAULT_START_MS);
+        let mut fleet = self.fleet.fleet(start)?;
+        let nodes: Vec<String> = fleet.nodes().map(|(id, _)| id.to_owned()).collect();
+        for node in &nodes {
+            fleet.apply_quota(node, self.fleet.base_quota * UNBOUND, i64::MIN);
+        }
+        let length = i64::try_from(self.duration.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+        let stop = shutdown::on_signals()?;
+        let mut file = CsvFile::create(path).map_err(|e| failure(exit::CANNOT_CREATE, e.to_string()))?;
+        let (clock, until) = (SystemClock::start(), Some(start.saturating_add(length)));
+        let driven = drive(&mut fleet, Speed::Max, until, &mut file, &clock, stop.flag(), |_| {})?;
+        file.finish()?;
+        if common.json {
+            return super::say_json(&serde_json::json!({ "reports": driven.sent, "nodes": nodes.len() }));
+        }
+        super::say(format!("{} reports of {} nodes in {}", driven.sent, nodes.len(), path.display()))
     }
 }
 

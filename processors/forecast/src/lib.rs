@@ -25,6 +25,7 @@ mod load;
 mod model;
 mod network;
 mod numeric;
+mod outcome;
 mod state;
 mod tensors;
 mod train;
@@ -39,6 +40,7 @@ pub use load::{
     HORIZON_MS, MAX_LOAD, PATH_MINUTES, Prediction, Quantiles, Resource, ResourceForecast, Sample, Series, Status,
 };
 pub use model::Model;
+pub use outcome::{Horizon, Outcome};
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
 pub use view::{PastView, ResourceView, ScoreView};

@@ -83,6 +83,11 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().map(|track| track.measured_ms)
     }
 
+    /// The features of a resource, if its state may forecast.
+    pub(crate) fn ready_features(&self, resource: Resource) -> Option<Features> {
+        self.tracks[resource as usize].as_ref().filter(|track| track.is_ready()).map(Track::features)
+    }
+
     pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
         self.tracks[resource as usize].as_mut()
     }

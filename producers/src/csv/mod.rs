@@ -1,4 +1,4 @@
-//! Load reports from CSV: rows in, reports or errors that name file, line and column out; nothing is guessed.
+//! Load reports from CSV, and to it ([`CsvFile`]): rows in, reports or errors that name file, line and column out; nothing is guessed.
 //!
 //! ```text
 //! file ─> open (gzip, snappy by its first bytes) ─> lines (bounded) ─> columns + row ─> Rows ─> merge (by time)
@@ -16,11 +16,13 @@ mod merge;
 mod open;
 mod row;
 mod rows;
+mod write;
 
 pub use columns::{Column, Columns};
 pub use merge::by_time;
 pub use open::{Format, Progress, open};
 pub use row::RowError;
 pub use rows::{CsvOptions, Rows};
+pub use write::CsvFile;
 
 pub(crate) use open::open_file;

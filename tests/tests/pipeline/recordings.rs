@@ -6,7 +6,7 @@ use tidegate_tests::client::Raw;
 
 use crate::fixture::{Pipeline, on_both_brokers, records, reports};
 
-on_both_brokers!(what_was_recorded_is_replayed_as_it_was);
+on_both_brokers!(what_was_recorded_is_replayed_as_it_was, recorded_quotas_come_out_of_what_if_byte_for_byte);
 
 /// Records without what a replay may change: offset and Kafka timestamp.
 fn content(records: Vec<Raw>) -> Vec<Raw> {
@@ -40,4 +40,31 @@ fn what_was_recorded_is_replayed_as_it_was(broker: &TestBroker) {
     let (was, is) = (content(source.read(Topic::Load)), content(target.read(Topic::Load)));
     assert_eq!(was.len(), sent.len());
     assert_eq!(is, was, "keys, values and headers, in each partition's order");
+}
+
+fn recorded_quotas_come_out_of_what_if_byte_for_byte(broker: &TestBroker) {
+    let pipeline = Pipeline::new(broker, "what-if");
+    // Over two hours, so that the model forecasts in the end.
+    let sent = reports(4, 800);
+    pipeline.send_load(&records(&sent));
+    let running = pipeline.start(&["run", "forecast", "quota"]);
+    pipeline.wait_for(Topic::Quotas, sent.len(), &running);
+    let _ended = running.terminate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let recorded = ["load", "quotas"].map(|topic| {
+        let file = folder.path().join(topic).to_str().unwrap().to_owned();
+        let _recorded = pipeline.run(&["record", topic, "--to", &file, "--until-end"]).expect_success();
+        file
+    });
+    let [load, quotas] = recorded.each_ref().map(String::as_str);
+    let said =
+        pipeline.run(&["what-if", load, "--quotas", quotas, "--try", "max_scale=1.2", "--json"]).expect_success();
+    let answer: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let (same, other) = (&answer["recorded"]["against"], &answer["recorded"]["try"]);
+    assert_eq!((&same["identical"], &same["different"]), (&sent.len().into(), &0.into()), "{answer}");
+    assert_eq!(other["different"], answer["differing"]["commands"], "a bound at 1.2 moves the hot node's quotas");
+    assert!(other["different"].as_u64() > Some(0), "{answer}");
+    let report = pipeline.run(&["backtest", load, "--json"]).expect_success();
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    assert!(report["states"]["READY"].as_u64() > Some(0), "{report}");
 }

@@ -57,7 +57,7 @@ pub struct Score {
     pub part: String,
     /// The resource.
     pub resource: Resource,
-    /// `model`, `persistence` or `max_last_5m`.
+    /// `model`, `persistence`, `max_last_5m`, `ewma` or `linear`.
     pub forecaster: String,
     /// Forecasts counted.
     pub rows: usize,

@@ -37,7 +37,7 @@ fn said(p50: f64) -> WhatModelSaid {
     WhatModelSaid { peak_p50: p50, peak_p90: p50 + 0.05, path: vec![p50 - 0.02; 5] }
 }
 
-fn command() -> QuotaCommand {
+fn command(cause: &Cause) -> QuotaCommand {
     QuotaCommand {
         node_id: "node-8".into(),
         pool: "web".into(),
@@ -58,7 +58,7 @@ fn command() -> QuotaCommand {
         mode: QuotaMode::Recommend,
         steering: Vec::new(),
         valid_until: AT + 300_000,
-        cause: Cause { topic: "tidegate.load".into(), partition: 0, offset: 2239 },
+        cause: cause.clone(),
     }
 }
 
@@ -83,13 +83,15 @@ fn report() -> LoadReport {
 }
 
 fn explanation() -> Explanation {
+    let cause = Cause { topic: "tidegate.load".into(), partition: 0, offset: 2239 };
+    let command = command(&cause);
     let step = |name: &str, before, after, why: &str| StepView { name: name.into(), before, after, why: why.into() };
     Explanation {
         node_id: "node-8".into(),
         sequence: 42,
         timestamp: AT,
         trace_id: Some("44c989fa2edfbc7fddcca10b167af7d4".into()),
-        cause: Position { topic: "tidegate.load".into(), partition: 0, offset: 2239, kafka_timestamp: Some(AT) },
+        cause: Position { topic: cause.topic, partition: 0, offset: 2239, kafka_timestamp: Some(AT) },
         report: report(),
         stretch: Stretch { since: AT - 32_880_000, reports: 224, left_out: 0, missing: None },
         saw: Saw { cpu: Some(view(Status::Demoted, 0.612)), memory: None },
@@ -107,7 +109,7 @@ fn explanation() -> Explanation {
                 step("max", 1.35, 1.2, "the quota may not be larger"),
             ],
             controls: vec!["alice on pool:web: maintenance".into()],
-            command: command(),
+            command,
         },
         reproduced: Reproduced { forecast: Some(true), quota: Some(true), differences: Vec::new() },
     }
