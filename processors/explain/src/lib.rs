@@ -10,6 +10,7 @@
 //! whoever calls reads topics and recordings.
 
 mod case;
+mod compare;
 mod error;
 mod evidence;
 mod explanation;

@@ -1,27 +1,23 @@
-//! The production stages over the stretch of a case, and what they say held against what stands on the topics.
+//! The production stages over the stretch of a case: what they say, and where it comes from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tidegate_broker::{Received, Source, Stage, Verdict};
 use tidegate_forecast::{Model, REACH_MS, Resource, Status};
 use tidegate_quota::Settings;
-use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::Topic;
+use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand};
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
-use tidegate_schemas::{CatalogueIds, Encoder, SchemaError, Topic};
 use tidegate_stages::{ForecastStage, QuotaStage};
 
 use crate::case::Case;
+use crate::compare::compare;
 use crate::error::ExplainError;
 use crate::evidence::Held;
 use crate::explanation::{
-    ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
+    ByResource, Decided, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
 };
 use crate::steps::steps;
-
-/// Bytes before the datum: they name the schema's id, which a registry may have given.
-const FRAMING: usize = 5;
 
 /// Fresh stages of production.
 #[derive(Debug)]
@@ -197,38 +193,4 @@ fn trace_id(case: &Case, cause: &Held<LoadReport>) -> Option<String> {
         let find = |name: &str| headers.iter().find(|(key, _)| key == name)?.1.as_deref();
         Some(TraceContext::parse(find(TRACEPARENT)?, find(TRACESTATE))?.trace_id())
     })
-}
-
-/// Whether a record came out as it stands on its topic; names the fields that did not.
-fn compare<T: Record + Serialize>(
-    name: &str,
-    recorded: Option<&Held<T>>,
-    recomputed: &T,
-    topic: Topic,
-    differences: &mut Vec<Difference>,
-) -> Result<Option<bool>, ExplainError> {
-    let Some(held) = recorded else { return Ok(None) };
-    let failed = |e: SchemaError| ExplainError::Schema(e.to_string());
-    let encoder = Encoder::new(topic, T::KIND, &CatalogueIds).map_err(failed)?;
-    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
-    encoder.encode(&held.record, &mut theirs).map_err(failed)?;
-    encoder.encode(recomputed, &mut ours).map_err(failed)?;
-    // One that was written with an older schema is compared as the newest one reads it.
-    let on_topic = held.raw.value.as_deref().unwrap_or_default().get(FRAMING..);
-    let same = on_topic == ours.get(FRAMING..) || theirs == ours;
-    if !same {
-        let (theirs, ours) = (fields(&held.record)?, fields(recomputed)?);
-        for (field, recomputed) in ours {
-            let recorded = theirs.get(&field).cloned().unwrap_or_default();
-            if recorded != recomputed {
-                differences.push(Difference { field: format!("{name}.{field}"), recorded, recomputed });
-            }
-        }
-    }
-    Ok(Some(same))
-}
-
-fn fields(record: &impl Serialize) -> Result<BTreeMap<String, serde_json::Value>, ExplainError> {
-    let value = serde_json::to_value(record).map_err(|e| ExplainError::Schema(e.to_string()))?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
 }

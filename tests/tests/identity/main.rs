@@ -30,7 +30,7 @@ const FLEET: [&str; 8] = ["--nodes", "60", "--interval", "1m", "--for", "21h", "
 fn a_simulated_fleet_gets_the_same_answers_every_time() {
     let Some(broker) = TestBroker::kafka() else { return };
     let publish = [&["simulate", "--no-quotas"], &FLEET[..]].concat();
-    let plan = Plan { publish: &publish, middle: 0.7, pace: 10_000, ready: 0.9, outlasts_the_reach: true };
+    let plan = Plan { publish: &publish, middle: 0.7, pace: 6_000, ready: 0.9, outlasts_the_reach: true };
     variants::agree(&Site::new(&broker, "identity-fleet"), &plan);
 }
 

@@ -9,6 +9,7 @@ mod bad_settings;
 mod controls;
 mod dead_letters;
 mod delivery;
+mod explain;
 mod fixture;
 mod python_consumer;
 mod recordings;
