@@ -24,6 +24,7 @@ mod load;
 mod model;
 mod network;
 mod numeric;
+mod residuals;
 mod state;
 mod tensors;
 mod train;
@@ -36,5 +37,6 @@ pub use load::{
     HORIZON_MS, MAX_LOAD, PATH_MINUTES, Prediction, Quantiles, Resource, ResourceForecast, Sample, Series, Status,
 };
 pub use model::Model;
+pub use residuals::Residuals;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
