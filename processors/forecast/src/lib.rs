@@ -26,6 +26,7 @@ mod model;
 mod network;
 mod numeric;
 mod outcome;
+mod residuals;
 mod state;
 mod tensors;
 mod train;
@@ -41,6 +42,7 @@ pub use load::{
 };
 pub use model::Model;
 pub use outcome::{Horizon, Outcome};
+pub use residuals::Residuals;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
 pub use view::{PastView, ResourceView, ScoreView};

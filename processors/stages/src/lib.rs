@@ -10,8 +10,10 @@
 mod controls;
 mod forecast;
 mod nodes;
+mod prior;
 mod quota;
 
 pub use controls::ControlTable;
 pub use forecast::ForecastStage;
+pub use prior::prior_of;
 pub use quota::QuotaStage;

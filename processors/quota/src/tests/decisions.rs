@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::inputs;
-use crate::{Figures, InForce, Inputs, Settings, decide};
+use crate::{Counted, Figures, InForce, Inputs, PolicyName, Settings, decide};
 
 #[test]
 fn reasons_read_as_sentences() {
@@ -25,6 +25,51 @@ fn the_lease_ends_in_event_time() {
     let settings = Settings { lease_ms: 60_000, ..Settings::default() };
     assert_eq!(decide(&settings, &inputs(0.5, 0.5), None, &InForce::default()).valid_until, 61_000);
     assert!(Settings { lease_ms: 0, ..settings }.validate().is_err());
+}
+
+#[test]
+fn the_resource_that_counts_is_a_setting() {
+    let memory = Figures { current: 0.4, p50: 0.9, p90: 0.95, measured_at: 1_000 };
+    let inputs = Inputs { memory, ..inputs(0.5, 0.35) };
+    let scale = |resource| {
+        let settings = Settings { resource, ..Settings::default() };
+        decide(&settings, &inputs, None, &InForce::default()).scale_factor
+    };
+    assert_eq!([Counted::Max, Counted::Cpu, Counted::Memory].map(scale), [1.35, 1.0, 1.35]);
+}
+
+#[test]
+fn an_outcome_needs_every_resource_that_counts_and_is_known() {
+    let at = |cpu, memory| {
+        let mut inputs = inputs(0.5, 0.5);
+        (inputs.cpu.measured_at, inputs.memory.measured_at) = (cpu, memory);
+        Counted::ALL.iter().map(|counted| inputs.is_measured(*counted)).collect::<Vec<_>>()
+    };
+    // max, cpu, memory
+    assert_eq!(at(1_000, 1_000), [true, true, true]);
+    assert_eq!(at(1_000, 400), [false, true, false]);
+    assert_eq!(at(1_000, 0), [true, true, false], "memory was never measured");
+    assert_eq!(at(0, 0), [false, false, false], "a forecast of before there was measured_at");
+}
+
+#[test]
+fn headroom_steers_on_from_what_its_last_command_left() {
+    let settings = Settings { policy: PolicyName::Headroom, ..Settings::default() };
+    let mut before = None;
+    let mut margins = Vec::new();
+    for minute in 1..3_000 {
+        let figures = Figures { current: 0.5, p50: 0.2, p90: 0.25, measured_at: minute * 60_000 };
+        let inputs = Inputs { timestamp: minute * 60_000, cpu: figures, ..inputs(0.0, 0.0) };
+        let inputs = Inputs { memory: Figures::default(), ..inputs };
+        let decision = decide(&settings, &inputs, before.as_ref(), &InForce::default());
+        margins.push(decision.margin);
+        before = Some(decision.leaves());
+    }
+    assert!(margins[0] < 0.1, "the prior's margin is small: {}", margins[0]);
+    assert!(margins.last().is_some_and(|margin| (0.25..0.3).contains(margin)), "{:?}", margins.last());
+    let threshold = InForce { policy: Some(PolicyName::Threshold), ..InForce::default() };
+    let other = decide(&settings, &inputs(0.5, 0.5), before.as_ref(), &threshold);
+    assert_eq!(Some(&other.leaves().steering), before.as_ref().map(|before| &before.steering), "kept for its return");
 }
 
 proptest! {
