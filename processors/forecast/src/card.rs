@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::load::Resource;
+use crate::residuals::Residuals;
 use crate::train::{Dropped, Score};
 
 /// What a model is and where it comes from.
@@ -32,6 +33,9 @@ pub struct Card {
     pub data: DataCard,
     /// How good it was on data that it had not seen, beside the baselines.
     pub scores: Vec<Score>,
+    /// How far measurements lay from the forecast p90 in the part that was learned from, by resource; empty in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub residuals: BTreeMap<Resource, Residuals>,
 }
 
 /// The training data.

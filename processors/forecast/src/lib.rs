@@ -25,6 +25,7 @@ mod model;
 mod network;
 mod numeric;
 mod outcome;
+mod residuals;
 mod state;
 mod tensors;
 mod train;
@@ -38,5 +39,6 @@ pub use load::{
 };
 pub use model::Model;
 pub use outcome::{Horizon, Outcome};
+pub use residuals::Residuals;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};

@@ -11,6 +11,7 @@ use crate::features::Features;
 use crate::load::{Prediction, Quantiles, Resource, ResourceForecast, Sample, Status, round};
 use crate::network::{BLOCK, Block, Network, OUTPUTS};
 use crate::numeric::{larger, softplus};
+use crate::residuals::Residuals;
 use crate::state::NodeState;
 
 /// The model that the product ships.
@@ -21,6 +22,7 @@ static SHIPPED: &[u8] = include_bytes!("../models/tide.tidemodel");
 pub struct Model {
     name: String,
     networks: [Option<Network>; 2],
+    residuals: [Option<Residuals>; 2],
 }
 
 impl Model {
@@ -33,10 +35,14 @@ impl Model {
             let hidden = artifact.card().hidden.get(&resource);
             hidden.map(|hidden| Network::from_tensors(artifact.tensors(), resource.name(), *hidden)).transpose()
         };
+        if let Some((resource, _)) = artifact.card().residuals.iter().find(|(_, residuals)| !residuals.is_whole()) {
+            return Err(ForecastError::damaged(format!("its residuals of {} are not a distribution", resource.name())));
+        }
         let checksum = artifact.checksum();
         Ok(Self {
             name: format!("{} {}", artifact.card().name, &checksum[..8]),
             networks: [network(Resource::Cpu)?, network(Resource::Memory)?],
+            residuals: Resource::ALL.map(|resource| artifact.card().residuals.get(&resource).cloned()),
         })
     }
 
@@ -52,6 +58,18 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How far measurements lay from the forecast p90 of this resource where it learned: a start for a margin above p90. `None`
+    /// for a resource that it does not know, and in models from before there were residuals.
+    #[must_use]
+    pub fn residuals(&self, resource: Resource) -> Option<&Residuals> {
+        self.residuals[resource as usize].as_ref()
+    }
+
+    /// Whether it has a network for this resource.
+    pub(crate) fn knows(&self, resource: Resource) -> bool {
+        self.networks[resource as usize].is_some()
     }
 
     /// Takes in one report of each of some distinct nodes and forecasts their next 5 minutes, in the order of the rows.

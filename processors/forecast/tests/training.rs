@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_forecast::{ForecastError, Resource, Sample, Series, TimeBudget, TrainOptions, train};
+use tidegate_forecast::{ForecastError, Model, Resource, Sample, Series, TimeBudget, TrainOptions, train};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -66,6 +66,11 @@ fn training_lowers_the_loss_and_scores_what_was_held_out() {
         assert!(mae("model") < mae("max_last_5m"), "{part}");
     }
     let card = artifact.card();
+    let model = Model::from_artifact(&artifact).unwrap();
+    let residuals = model.residuals(Resource::Cpu).unwrap();
+    let above = residuals.points.iter().filter(|points| **points > 0.0).count();
+    assert!((10..200).contains(&above), "of 1,000 samples, {above} lie above the p90 of the peak of their 5 minutes");
+    assert!(residuals.samples > 10_000 && model.residuals(Resource::Memory).is_none());
     assert!(!card.hidden.contains_key(&Resource::Memory));
     assert!(report.dropped.iter().any(|dropped| dropped.why.starts_with("memory is left to the baseline")));
     assert_eq!((card.data.files[0].nodes, card.data.files[0].samples), (3, 6_000));

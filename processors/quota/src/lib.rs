@@ -15,6 +15,7 @@ mod names;
 mod rails;
 mod reason;
 mod rounding;
+pub mod steering;
 pub mod threshold;
 
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use headroom::Headroom;
 pub use inputs::{Before, Figures, Inputs, Resource};
 pub use names::{Counted, Mode, PolicyName, UnknownName};
 pub use rails::{Bound, Rails};
+pub use steering::Prior;

@@ -14,6 +14,7 @@ mod module;
 mod optimise;
 mod options;
 mod report;
+mod residuals;
 mod segment;
 mod sequence;
 mod simulate;
@@ -80,8 +81,10 @@ pub fn train(
         hidden,
         data: split.card(data, options),
         scores: Vec::new(),
+        residuals: BTreeMap::new(),
     };
     let model = Model::from_artifact(&Artifact::new(card.clone(), tensors.clone())?)?;
+    card.residuals = residuals::residuals(&model, data, &split);
     card.scores = evaluate::scores(&model, data, &split);
     let report = report(&card, losses);
     Ok((Artifact::new(card, tensors)?, report))

@@ -1,6 +1,7 @@
 //! Decisions as a whole: policies through the rails, in words and under properties.
 
 mod decisions;
+mod rails;
 
 use crate::{Figures, Inputs};
 
