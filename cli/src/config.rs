@@ -290,6 +290,42 @@ mod tests {
     }
 
     #[test]
+    fn every_quota_setting_is_read() {
+        let text = "[quota]\npolicy = \"headroom\"\ntarget = \"0.5%\"\nresource = \"cpu\"\nmode = \"recommend\"\nmin_scale = 0.2\n\
+                    max_scale = 2\nlease_s = 60\nlargest_step_up = 0.5\nlargest_step_down = 0.1\ndead_band = 0.02\n\
+                    hold_down_s = 300\nstale_after_s = 90.5\n";
+        let quota = Settings::parse(text).unwrap().quota().unwrap();
+        assert_eq!((quota.policy, quota.mode, quota.resource), (PolicyName::Headroom, Mode::Recommend, Counted::Cpu));
+        assert!((quota.headroom.target - 0.005).abs() < 1e-12);
+        let wanted = tidegate_quota::Rails {
+            min_scale: 0.2,
+            max_scale: 2.0,
+            largest_step_up: Some(0.5),
+            largest_step_down: Some(0.1),
+            dead_band: 0.02,
+            hold_down_ms: 300_000,
+            stale_after_ms: Some(90_500),
+        };
+        assert_eq!((quota.rails, quota.lease_ms), (wanted, 60_000));
+    }
+
+    #[test]
+    fn wrong_quota_settings_are_named() {
+        for (text, wanted) in [
+            ("policy = \"headrom\"", "threshold"),
+            ("target = \"much\"", "0.01 or 1%"),
+            ("target = 1.5", "target is 1.5; it must be above 0"),
+            ("dead_band = -1", "dead_band is -1"),
+            ("largest_step_up = 0", "largest_step_up is 0; it must be a finite number above 0"),
+            ("stale_after_s = 0", "stale_after_s is 0; it must be above 0"),
+        ] {
+            let parsed = Settings::parse(&format!("[quota]\n{text}\n"));
+            let said = parsed.and_then(|s| s.quota().map_err(|e| e.to_string())).unwrap_err();
+            assert!(said.contains(wanted), "{text}: {said}");
+        }
+    }
+
+    #[test]
     fn an_unknown_setting_is_named_with_its_line() {
         let said = Settings::parse("prefix = \"x.\"\nbrockers = \"a:1\"\n").unwrap_err();
         assert!(said.starts_with("line 2: unknown field `brockers`"), "{said}");

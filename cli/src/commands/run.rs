@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::Registry;
+use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
 use crate::args::Common;
-use crate::config::Settings;
+use crate::config::{Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, shutdown, telemetry};
 
@@ -23,7 +24,13 @@ pub(crate) struct Run {
     /// Model to forecast with [default: the shipped one]
     #[arg(long, value_name = "FILE", env = "TIDEGATE_MODEL")]
     model: Option<std::path::PathBuf>,
-    /// Smallest quota, as a multiple of the base quota [default: 0.1]
+    /// How forecasts become quotas: threshold or headroom [default: threshold]
+    #[arg(long, value_name = "POLICY", env = "TIDEGATE_POLICY")]
+    policy: Option<PolicyName>,
+    /// headroom: the share of outcomes that may pass the quota, as 0.01 or 1% [default: 1%]
+    #[arg(long, value_name = "SHARE", env = "TIDEGATE_TARGET")]
+    target: Option<Share>,
+    /// Smallest quota, as a multiple of the base quota [default: 0.01]
     #[arg(long, value_name = "SCALE", env = "TIDEGATE_MIN_SCALE")]
     min_scale: Option<f64>,
     /// Largest quota, as a multiple of the base quota [default: 3]
@@ -74,6 +81,8 @@ impl Run {
         let mut settings = Settings::load(common)?;
         settings.forecast.model = self.model.clone().or(settings.forecast.model);
         settings.forecast.max_batch = self.max_batch.or(settings.forecast.max_batch);
+        settings.quota.policy = self.policy.or(settings.quota.policy);
+        settings.quota.target = self.target.or(settings.quota.target);
         settings.quota.min_scale = self.min_scale.or(settings.quota.min_scale);
         settings.quota.max_scale = self.max_scale.or(settings.quota.max_scale);
         settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);

@@ -37,7 +37,8 @@ pub struct Rails {
 impl Default for Rails {
     fn default() -> Self {
         Self {
-            min_scale: 0.1,
+            // No node is left without anything; policy threshold never comes near.
+            min_scale: 0.01,
             max_scale: 3.0,
             largest_step_up: None,
             largest_step_down: None,

@@ -8,7 +8,9 @@
 
 mod forecast;
 mod nodes;
+mod prior;
 mod quota;
 
 pub use forecast::ForecastStage;
+pub use prior::prior_of;
 pub use quota::QuotaStage;
