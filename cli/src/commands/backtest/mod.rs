@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tidegate_backtest::{Dropped, Measures, Options, Report, Runner, html, predictions};
 use tidegate_forecast::Model;
 use tidegate_forecast::baseline::Linear;
-use tidegate_stages::{ForecastStage, QuotaStage};
+use tidegate_stages::{ForecastStage, QuotaStage, prior_of};
 
 use crate::args::Common;
 use crate::config::Settings;
@@ -138,7 +138,13 @@ pub(crate) fn measure(
     options: Options,
     also: &mut dyn FnMut(&tidegate_backtest::Decided) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Measures, Dropped)> {
-    let stages = trials.iter().map(|trial| QuotaStage::new(trial.settings.clone())).collect();
+    let stage = |trial: &Trial| {
+        // As `run` does: the steering begins with what the model's card knows.
+        let mut settings = trial.settings.clone();
+        settings.headroom.prior = prior_of(model, settings.resource);
+        QuotaStage::new(settings)
+    };
+    let stages = trials.iter().map(stage).collect();
     let mut runner = Runner::new(ForecastStage::new(Arc::clone(model)), stages);
     let mut measures = Measures::new(options, trials.iter().map(|trial| trial.name.clone()).collect());
     let bar =
