@@ -152,7 +152,7 @@ fn options_out_of_range_are_named() {
 
 /// Trains for a few steps and gives the report.
 fn trained(series: Series) -> TrainReport {
-    train(&[series], &quick(3), &mut |_| true).unwrap().1
+    train(&[series], &quick(3), &mut |_| true).unwrap_or_else(|error| panic!("{error}")).1
 }
 
 fn dropped(report: &TrainReport, why: &str) -> usize {
