@@ -23,6 +23,9 @@ pub struct Card {
     pub seed: u64,
     /// Training steps taken for each network; the larger number where a time budget cut one shorter.
     pub steps: usize,
+    /// The step whose averaged weights were kept, by resource; empty in older files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<Resource, usize>,
     /// Report intervals that it has learned from, simulated nodes included, in milliseconds.
     pub intervals_ms: Vec<i64>,
     /// Inputs of the networks.

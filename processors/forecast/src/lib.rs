@@ -44,5 +44,7 @@ pub use model::Model;
 pub use outcome::{Horizon, Outcome};
 pub use residuals::Residuals;
 pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
-pub use train::{Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
+pub use train::{
+    Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, default_hold_out, train,
+};
 pub use view::{PastView, ResourceView, ScoreView};

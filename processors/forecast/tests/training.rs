@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_forecast::{ForecastError, Model, Resource, Sample, Series, TimeBudget, TrainOptions, train};
+use tidegate_forecast::{
+    ForecastError, Model, Resource, Sample, Series, TimeBudget, TrainOptions, TrainReport, default_hold_out, train,
+};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -146,4 +148,85 @@ fn options_out_of_range_are_named() {
     assert_eq!(name(TrainOptions { train_share: 1.0, ..quick(1) }), "train_share");
     let held_out_nodes = vec!["nobody".to_owned()];
     assert_eq!(name(TrainOptions { held_out_nodes, ..quick(1) }), "held_out_nodes");
+}
+
+/// Trains for a few steps and gives the report.
+fn trained(series: Series) -> TrainReport {
+    train(&[series], &quick(3), &mut |_| true).unwrap_or_else(|error| panic!("{error}")).1
+}
+
+fn dropped(report: &TrainReport, why: &str) -> usize {
+    report.dropped.iter().filter(|dropped| dropped.why.contains(why)).map(|dropped| dropped.samples).sum()
+}
+
+#[test]
+fn a_file_of_one_node_and_one_day_is_trained_on() {
+    let report = trained(series(0, 24 * 60, wave(0)));
+    assert!(report.scores.iter().any(|score| score.part == "later" && score.rows > 300));
+}
+
+#[test]
+fn half_of_the_rows_may_be_missing() {
+    let mut series = series(0, 3_000, wave(0));
+    series.samples.retain(|sample| (sample.timestamp_ms / MINUTE_MS * 7_919) % 11 < 6);
+    let kept = series.samples.len();
+    let report = trained(series);
+    assert_eq!(report.files[0].samples, kept);
+    assert_eq!(dropped(&report, ""), 0, "{:?}", report.dropped);
+}
+
+#[test]
+fn repeated_rows_are_counted() {
+    let mut series = series(0, 3_000, wave(0));
+    series.samples = series.samples.iter().flat_map(|sample| [*sample, *sample]).collect();
+    let report = trained(series);
+    assert!((2_000..=2_100).contains(&dropped(&report, "at or before")), "{:?}", report.dropped);
+}
+
+#[test]
+fn load_above_the_base_quota_is_load() {
+    let report = trained(series(0, 3_000, |minute| wave(0)(minute).map(|load| load * 4.0)));
+    assert_eq!(dropped(&report, "cpu: "), 0, "{:?}", report.dropped);
+    assert!(report.scores.iter().all(|score| score.peak_mae.is_finite()));
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_costs_the_reports_in_between() {
+    let mut series = series(0, 3_000, wave(0));
+    for sample in &mut series.samples[500..520] {
+        sample.timestamp_ms += 3 * 60 * MINUTE_MS;
+    }
+    let report = trained(series);
+    assert_eq!(dropped(&report, "at or before"), 20, "{:?}", report.dropped);
+}
+
+#[test]
+fn a_clock_that_jumps_far_ahead_does_not_stop_the_training() {
+    let mut series = series(0, 3_000, wave(0));
+    for sample in &mut series.samples[1_500..] {
+        sample.timestamp_ms += 400 * 24 * 60 * MINUTE_MS;
+    }
+    assert!(trained(series).files[0].samples == 3_000);
+}
+
+#[test]
+fn the_weights_with_the_least_validation_loss_are_kept() {
+    let data: Vec<Series> = (0..2).map(|node| series(node, 5_000, wave(node))).collect();
+    let (artifact, report) = train(&data, &quick(150), &mut |_| true).unwrap();
+    let measured: Vec<(usize, f32)> =
+        report.losses.iter().filter_map(|point| point.validation.map(|loss| (point.step, loss))).collect();
+    assert_eq!(measured.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [50, 100, 150]);
+    let best = measured.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
+    assert_eq!(report.kept[&Resource::Cpu], best);
+    assert_eq!(artifact.card().kept, report.kept);
+    let (_, short) = train(&fleet(), &quick(50), &mut |_| true).unwrap();
+    assert!(short.losses.iter().all(|point| point.validation.is_none()), "under two days nothing is kept back");
+}
+
+#[test]
+fn every_fifth_node_of_a_larger_file_is_held_out_by_default() {
+    let mut data: Vec<Series> = (0..11).map(|node| series(node % 10, 1, wave(node))).collect();
+    data[10].source = "small.csv".to_owned();
+    assert_eq!(default_hold_out(&data), ["node-4", "node-9"]);
+    assert!(default_hold_out(&data[..4]).is_empty());
 }

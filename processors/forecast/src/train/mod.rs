@@ -9,6 +9,7 @@
 //! [`TimeBudget`] that binds lowers the number of steps, and then how fast the host is counts too.
 
 mod augment;
+mod cluster;
 mod evaluate;
 mod module;
 mod optimise;
@@ -19,29 +20,33 @@ mod segment;
 mod sequence;
 mod simulate;
 mod split;
+mod validation;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 pub use options::{TimeBudget, TrainOptions, TrainProgress};
 pub use report::{Dropped, LossPoint, Score, TrainReport};
+pub use split::default_hold_out;
 
 use crate::artifact::{Artifact, FORMAT};
 use crate::card::{Card, DataCard};
 use crate::error::ForecastError;
 use crate::features::INPUTS;
-use crate::load::Series;
+use crate::load::{Resource, Series};
 use crate::model::Model;
 use crate::tensors::Tensors;
-use optimise::{Run, optimise};
+use optimise::{Outcome, Run, optimise};
 use sequence::Sampler;
 use split::Split;
 
 /// Trains a model on recorded load.
 ///
-/// `progress` is called after every step; returning `false` ends the training with [`ForecastError::Cancelled`].
+/// The resources are trained side by side, each on a thread of its own; how they take turns changes nothing in the result.
+/// `progress` is called after every step of either; returning `false` ends the training with [`ForecastError::Cancelled`].
 /// Memory is left out of the model if the data has too little of it; CPU must be there.
 ///
 /// # Errors
@@ -50,25 +55,21 @@ use split::Split;
 pub fn train(
     data: &[Series],
     options: &TrainOptions,
-    progress: &mut dyn FnMut(TrainProgress) -> bool,
+    progress: &mut (dyn FnMut(TrainProgress) -> bool + Send),
 ) -> Result<(Artifact, TrainReport), ForecastError> {
     options.check()?;
     let mut split = Split::new(data, options)?;
     let mut tensors = Tensors::default();
-    let mut hidden = BTreeMap::new();
+    let (mut hidden, mut kept) = (BTreeMap::new(), BTreeMap::new());
     let mut losses = Vec::new();
     let mut steps = 0_usize;
     let resources = split.fit_resources()?;
-    for (index, resource) in resources.iter().copied().enumerate() {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        rng.set_stream(resource as u64);
-        let sampler = Sampler::new(split.training(resource), resource, options, &mut rng);
-        let run = Run { resource, index, of: resources.len(), options };
-        let outcome = optimise(&run, &sampler, &mut rng, progress)?;
+    for (resource, outcome) in side_by_side(&resources, &split, options, progress)? {
         outcome.weights.store(resource, &mut tensors);
         losses.extend(outcome.losses);
         steps = steps.max(outcome.steps);
         hidden.insert(resource, options.hidden);
+        kept.insert(resource, outcome.kept);
     }
     let mut card = Card {
         format: FORMAT.to_owned(),
@@ -76,6 +77,7 @@ pub fn train(
         command: options.command.clone(),
         seed: options.seed,
         steps,
+        kept,
         intervals_ms: split.intervals(options),
         inputs: INPUTS,
         hidden,
@@ -90,7 +92,59 @@ pub fn train(
     Ok((Artifact::new(card, tensors)?, report))
 }
 
+/// Trains each resource on its own thread.
+fn side_by_side(
+    resources: &[Resource],
+    split: &Split,
+    options: &TrainOptions,
+    progress: &mut (dyn FnMut(TrainProgress) -> bool + Send),
+) -> Result<Vec<(Resource, Outcome)>, ForecastError> {
+    let watch = Mutex::new((progress, BTreeMap::<Resource, f32>::new()));
+    // The fraction that is shown is that of the whole.
+    let tell = |mut at: TrainProgress| {
+        let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let (progress, fractions) = &mut *watch;
+        fractions.insert(at.resource, at.fraction);
+        at.fraction = fractions.values().sum::<f32>() / resources.len() as f32;
+        progress(at)
+    };
+    std::thread::scope(|scope| {
+        let start = |resource: Resource| {
+            let tell = &tell;
+            (resource, scope.spawn(move || one_resource(resource, split, options, tell)))
+        };
+        let threads: Vec<_> = resources.iter().copied().map(start).collect();
+        let join = |(resource, thread): (Resource, std::thread::ScopedJoinHandle<'_, _>)| match thread.join() {
+            Ok(outcome) => Result::<Outcome, ForecastError>::map(outcome, |outcome| (resource, outcome)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+fn one_resource(
+    resource: Resource,
+    split: &Split,
+    options: &TrainOptions,
+    progress: &dyn Fn(TrainProgress) -> bool,
+) -> Result<Outcome, ForecastError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    rng.set_stream(resource as u64);
+    let sampler = Sampler::new(split.training(resource), resource, options, &mut rng);
+    let validation = split.validation(resource);
+    let validation = (!validation.is_empty()).then(|| Sampler::plain(validation));
+    optimise(&Run { resource, options, sampler, validation }, &mut rng, progress)
+}
+
 fn report(card: &Card, losses: Vec<LossPoint>) -> TrainReport {
     let DataCard { files, held_out_nodes, dropped, .. } = card.data.clone();
-    TrainReport { files, held_out_nodes, dropped, steps: card.steps, losses, scores: card.scores.clone() }
+    TrainReport {
+        files,
+        held_out_nodes,
+        dropped,
+        steps: card.steps,
+        kept: card.kept.clone(),
+        losses,
+        scores: card.scores.clone(),
+    }
 }

@@ -12,6 +12,7 @@ use super::module::{Forecaster, Targets, loss};
 use super::options::{TrainOptions, TrainProgress};
 use super::report::LossPoint;
 use super::sequence::{STEPS, Sampler, Step};
+use super::validation::Validation;
 use crate::error::ForecastError;
 use crate::features::INPUTS;
 use crate::load::{PATH_MINUTES, Resource};
@@ -28,25 +29,26 @@ const UNSCORED: usize = 10;
 const SCALING_SEQUENCES: usize = 256;
 /// Steps after which a time budget is turned into a number of steps.
 const PROBE_STEPS: usize = 20;
+/// Steps between measurements on the validation part, a multiple of 25.
+const CHECK_EVERY: usize = 50;
 
 /// Which training this is, and how.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) resource: Resource,
-    /// Its place among the resources.
-    pub(crate) index: usize,
-    /// How many resources are trained.
-    pub(crate) of: usize,
     pub(crate) options: &'a TrainOptions,
+    pub(crate) sampler: Sampler,
+    /// What tells when to stop; without it every step is taken.
+    pub(crate) validation: Option<Sampler>,
 }
 
 /// Averaged weights and the scaling of the inputs.
 #[derive(Debug)]
 pub(crate) struct Weights {
-    hidden: usize,
+    pub(crate) hidden: usize,
     mean: Vec<f32>,
     rate: Vec<f32>,
-    values: [Vec<f32>; 8],
+    pub(crate) values: [Vec<f32>; 8],
 }
 
 /// What came of a run.
@@ -55,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) weights: Weights,
     pub(crate) losses: Vec<LossPoint>,
     pub(crate) steps: usize,
+    /// The step whose averaged weights these are.
+    pub(crate) kept: usize,
 }
 
 impl Weights {
@@ -78,15 +82,15 @@ impl Weights {
 /// Trains the network of one resource.
 pub(crate) fn optimise(
     run: &Run<'_>,
-    sampler: &Sampler,
     rng: &mut ChaCha8Rng,
-    progress: &mut dyn FnMut(TrainProgress) -> bool,
+    progress: &dyn Fn(TrainProgress) -> bool,
 ) -> Result<Outcome, ForecastError> {
-    let options = run.options;
+    let (options, sampler) = (run.options, &run.sampler);
     let device = Device::flex().autodiff();
     let mut module = Forecaster::new(options.hidden, &device, rng);
     let (mean, rate) = scaling(sampler, rng)?;
     let mut weights = Weights { hidden: options.hidden, mean, rate, values: module.values() };
+    let mut check = run.validation.as_ref().map(|sampler| Validation::new(sampler, &weights, options));
     let mut adam = AdamWConfig::new()
         .with_epsilon(1e-8)
         .with_weight_decay(0.01)
@@ -112,14 +116,27 @@ pub(crate) fn optimise(
             steps = within_budget(run, began, step, steps);
         }
         if step % 25 == 0 || step == steps {
-            losses.push(LossPoint { resource: run.resource, step, loss });
+            let due = step % CHECK_EVERY == 0 || step == steps;
+            let validation = check.as_mut().filter(|_| due).map(|check| check.measure(&weights, step));
+            losses.push(LossPoint { resource: run.resource, step, loss, validation });
         }
-        let fraction = (run.index as f32 + step as f32 / steps as f32) / run.of as f32;
+        let stop = check.as_ref().is_some_and(|check| check.is_over(step, steps));
+        let fraction = if stop { 1.0 } else { step as f32 / steps as f32 };
         if !progress(TrainProgress { resource: run.resource, step, steps, loss, fraction }) {
             return Err(ForecastError::Cancelled { step });
         }
+        if stop {
+            break;
+        }
     }
-    Ok(Outcome { weights, losses, steps })
+    let kept = match check.and_then(|check| check.best) {
+        Some(best) => {
+            weights.values = best.values;
+            best.step
+        }
+        None => step,
+    };
+    Ok(Outcome { weights, losses, steps: step, kept })
 }
 
 fn learning_rate(step: usize, steps: usize) -> f64 {
@@ -128,14 +145,14 @@ fn learning_rate(step: usize, steps: usize) -> f64 {
     RATE * warm * (LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + turn.cos()))
 }
 
-/// The steps that fit: this resource's share of what is left, at the pace so far.
+/// The steps that fit into what is left, at the pace so far.
 fn within_budget(run: &Run<'_>, began: Option<std::time::Duration>, done: usize, steps: usize) -> usize {
     let (Some(budget), Some(began)) = (&run.options.time_budget, began) else {
         return steps;
     };
     let now = (budget.elapsed)();
     let pace = now.saturating_sub(began).as_secs_f64() / done as f64;
-    let left = budget.limit.saturating_sub(now).as_secs_f64() / (run.of - run.index) as f64;
+    let left = budget.limit.saturating_sub(now).as_secs_f64();
     if pace > 0.0 { steps.min(done + (left / pace) as usize) } else { steps }
 }
 
@@ -165,7 +182,7 @@ fn scaling(sampler: &Sampler, rng: &mut ChaCha8Rng) -> Result<(Vec<f32>, Vec<f32
 }
 
 /// A batch of sequences as tensors, time first.
-fn batch(
+pub(crate) fn batch(
     sampler: &Sampler,
     weights: &Weights,
     size: usize,

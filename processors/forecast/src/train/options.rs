@@ -10,7 +10,7 @@ use crate::load::Resource;
 /// How to train. [`TrainOptions::default`] trained the shipped model, but for its command and held-out nodes.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
-    /// The model's name, kept in the artifact; default `tide-1`.
+    /// The model's name, kept in the artifact; default `tide-2`.
     pub name: String,
     /// The command line to record in the artifact; default empty.
     pub command: String,
@@ -29,7 +29,7 @@ pub struct TrainOptions {
     pub held_out_nodes: Vec<String>,
     /// Simulated nodes to learn from besides the recorded ones; default 48.
     pub simulated_nodes: usize,
-    /// Whether recorded sequences are also scaled, mixed and warped in time; default true.
+    /// Whether recorded sequences are also scaled, mixed, warped in time and thinned; default true.
     pub augment: bool,
     /// Most time to spend; default none.
     pub time_budget: Option<TimeBudget>,
@@ -38,7 +38,7 @@ pub struct TrainOptions {
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
-            name: "tide-1".to_owned(),
+            name: "tide-2".to_owned(),
             command: String::new(),
             seed: 1,
             hidden: 32,

@@ -1,5 +1,7 @@
 //! What training reports: its data, its loss, and its scores beside the baselines.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::card::FileCard;
@@ -16,6 +18,8 @@ pub struct TrainReport {
     pub dropped: Vec<Dropped>,
     /// Steps taken for each resource; the larger number where a time budget cut one shorter.
     pub steps: usize,
+    /// The step whose averaged weights were kept, by resource: where the validation loss was least.
+    pub kept: BTreeMap<Resource, usize>,
     /// How the loss fell.
     pub losses: Vec<LossPoint>,
     /// The table at the end: rows that were not learned from, forecast through [`crate::Model::predict`].
@@ -44,6 +48,9 @@ pub struct LossPoint {
     pub step: usize,
     /// Loss, averaged over about the last 20 steps.
     pub loss: f32,
+    /// Loss of the averaged weights on the validation part, where there is one and it was measured at this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f32>,
 }
 
 /// The errors of one forecaster on one held-out part of one file, in points (1 point = 0.01 of the base quota).

@@ -3,6 +3,8 @@
 //! The learning part of a series is broken into segments at gaps longer than a context window; what is too short, constant
 //! or wrong is dropped, counted and named.
 
+use std::ops::Range;
+
 use crate::load::{HORIZON_MS, Resource, Series};
 use crate::state::{CONTEXT_WINDOW_MS, MINUTE_MS};
 
@@ -31,16 +33,16 @@ impl Segment {
     }
 }
 
-/// The learning part of a series as segments, and what was dropped of it: why and how many.
+/// A part of a series as segments, and what was dropped of it: why and how many.
 pub(crate) fn segments(
     index: usize,
     series: &Series,
     resource: Resource,
-    cut: i64,
+    part: &Range<i64>,
 ) -> (Vec<Segment>, Vec<(String, usize)>) {
     let (mut invalid, mut disordered) = (0, 0);
     let mut all: Vec<Segment> = Vec::new();
-    for sample in series.samples.iter().filter(|sample| sample.timestamp_ms < cut) {
+    for sample in series.samples.iter().filter(|sample| part.contains(&sample.timestamp_ms)) {
         let measured = match resource {
             Resource::Cpu => sample.cpu,
             Resource::Memory => sample.memory,
@@ -50,6 +52,7 @@ pub(crate) fn segments(
             continue;
         };
         let at = sample.timestamp_ms;
+        disordered += undo_jump(&mut all, at);
         let last = all.last().and_then(|segment| segment.times.last().copied());
         if last.is_some_and(|last| at <= last) {
             disordered += 1;
@@ -81,4 +84,17 @@ pub(crate) fn segments(
     }
     dropped.retain(|(_, samples)| *samples > 0);
     (all, dropped)
+}
+
+/// Forgets a short stretch that a clock once jumped ahead to, when the reports go on from before it; tells its length.
+fn undo_jump(all: &mut Vec<Segment>, at: i64) -> usize {
+    let [.., before, jumped] = all.as_slice() else {
+        return 0;
+    };
+    let goes_on =
+        before.times.last().is_some_and(|last| *last < at) && jumped.times.first().is_some_and(|first| at < *first);
+    if !goes_on || jumped.span_ms() >= SHORTEST_MS {
+        return 0;
+    }
+    all.pop().map_or(0, |jumped| jumped.times.len())
 }

@@ -9,6 +9,8 @@
 //! relative to the value v and scale s of their step: peak of the measurements in (t, t + 5 min], and the last
 //! measurement of each of the five minutes.
 
+use std::collections::BTreeMap;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -24,11 +26,13 @@ use crate::state::MINUTE_MS;
 /// Steps of a sequence.
 pub(crate) const STEPS: usize = 120;
 /// Share of the sequences that come from simulated nodes.
-const SIMULATED_SHARE: f64 = 0.15;
+const SIMULATED_SHARE: f64 = 0.25;
 /// Share of the recorded sequences that are scaled, mixed or warped.
-const VARIED_SHARE: f64 = 0.4;
+const VARIED_SHARE: f64 = 0.75;
 /// Share of the recorded 1-minute sequences that are seen as 5-minute reports.
 const THINNED_SHARE: f64 = 0.06;
+/// Least share of the recorded sequences for each report interval, so that a short recording of another interval counts.
+const LEAST_INTERVAL_SHARE: f64 = 0.03;
 /// Minutes of past before the first step, where the segment has them.
 const WARM_MINUTES: i64 = BARS as i64;
 
@@ -51,7 +55,7 @@ pub(crate) struct Step {
 pub(crate) struct Sampler {
     recorded: Vec<Segment>,
     simulated: Vec<Segment>,
-    /// Running sum of the steps that the recorded segments hold.
+    /// Running sum of the weights of the recorded segments.
     spans: Vec<f64>,
     augment: bool,
 }
@@ -59,12 +63,12 @@ pub(crate) struct Sampler {
 impl Sampler {
     pub(crate) fn new(recorded: &[Segment], resource: Resource, options: &TrainOptions, rng: &mut ChaCha8Rng) -> Self {
         let simulated = (0..options.simulated_nodes).map(|index| simulate::node(index, resource, rng)).collect();
-        let mut total = 0.0;
-        let spans = recorded.iter().map(|segment| {
-            total += segment.span_ms() as f64 / stride_ms(segment.interval_ms) as f64;
-            total
-        });
-        Self { spans: spans.collect(), recorded: recorded.to_vec(), simulated, augment: options.augment }
+        Self { spans: spans(recorded), recorded: recorded.to_vec(), simulated, augment: options.augment }
+    }
+
+    /// Draws recorded sequences as they are.
+    pub(crate) fn plain(recorded: &[Segment]) -> Self {
+        Self { spans: spans(recorded), recorded: recorded.to_vec(), simulated: Vec::new(), augment: false }
     }
 
     /// Draws one sequence in which at least one step counts.
@@ -90,7 +94,7 @@ impl Sampler {
             return augment::cut(segment, from, span_ms(segment.interval_ms));
         }
         let segment = self.pick(rng);
-        let thin = segment.interval_ms == MINUTE_MS && rng.random_bool(THINNED_SHARE);
+        let thin = self.augment && segment.interval_ms == MINUTE_MS && rng.random_bool(THINNED_SHARE);
         let span = span_ms(if thin { 5 * MINUTE_MS } else { segment.interval_ms });
         let stretch = if self.augment && rng.random_bool(VARIED_SHARE) {
             self.vary(segment, span, rng)
@@ -118,13 +122,30 @@ impl Sampler {
         stretch
     }
 
-    /// A recorded segment, as likely as it has steps.
+    /// A recorded segment, about as likely as it has steps.
     fn pick(&self, rng: &mut ChaCha8Rng) -> &Segment {
         let total = self.spans.last().copied().unwrap_or(1.0);
         let at = rng.random_range(0.0..total);
         let index = self.spans.partition_point(|end| *end <= at);
         &self.recorded[index.min(self.recorded.len() - 1)]
     }
+}
+
+/// Running sum of the segments' weights: the steps they hold, those of rare report intervals more than once.
+fn spans(recorded: &[Segment]) -> Vec<f64> {
+    let steps = |segment: &Segment| segment.span_ms() as f64 / stride_ms(segment.interval_ms) as f64;
+    let mut intervals: BTreeMap<i64, f64> = BTreeMap::new();
+    for segment in recorded {
+        *intervals.entry(segment.interval_ms).or_default() += steps(segment);
+    }
+    let least = LEAST_INTERVAL_SHARE * intervals.values().sum::<f64>();
+    let mut total = 0.0;
+    let weights = recorded.iter().map(|segment| {
+        let all = intervals.get(&segment.interval_ms).copied().unwrap_or(0.0).max(1e-9);
+        total += steps(segment) * (least / all).max(1.0);
+        total
+    });
+    weights.collect()
 }
 
 /// Time between steps: a minute, or a report if those are rarer.

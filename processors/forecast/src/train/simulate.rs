@@ -1,12 +1,14 @@
 //! Simulated nodes, so that a network meets more kinds of load than the recordings hold.
 //!
 //! A node is a sum of habits drawn at random: a level, a daily shape, autoregressive noise with heavy tails, jobs that
-//! return every 5 to 120 minutes, bursts at random times that rise and decay, and shifts of level. It is sampled every 10 s and
+//! return every 5 to 120 minutes, bursts at random times that rise and decay, and shifts of level. Every fourth node
+//! is one of a batch [`Cluster`] instead. A node is sampled every 10 s and
 //! kept at 10 s, 1 minute or 5 minutes.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::cluster::Cluster;
 use super::segment::Segment;
 use crate::load::Resource;
 use crate::state::MINUTE_MS;
@@ -60,13 +62,17 @@ pub(crate) fn node(series: usize, resource: Resource, rng: &mut ChaCha8Rng) -> S
         2 => 6,
         _ => 12,
     };
+    let mut cluster = (series % 4 == 1).then(|| Cluster::draw(calm(resource), rng));
     let mut habits = Habits::draw(resource, rng);
     let every = usize::try_from(interval_ms / TICK_MS).unwrap_or(1);
     let mut segment = Segment { series, interval_ms, ..Segment::default() };
     let mut held = 0.0_f32;
     // Reports rarer than a tick carry the mean since the one before: what most agents measure.
     for tick in 0..days * TICKS_PER_DAY {
-        held += habits.tick(tick, rng);
+        held += match &mut cluster {
+            Some(cluster) => cluster.tick(rng),
+            None => habits.tick(tick, rng),
+        };
         if (tick + 1) % every == 0 {
             segment.times.push(tick as i64 * TICK_MS);
             segment.points.push(held / every as f32);
@@ -76,12 +82,17 @@ pub(crate) fn node(series: usize, resource: Resource, rng: &mut ChaCha8Rng) -> S
     segment
 }
 
+/// How far a resource moves beside CPU.
+fn calm(resource: Resource) -> f32 {
+    match resource {
+        Resource::Cpu => 1.0,
+        Resource::Memory => 0.15,
+    }
+}
+
 impl Habits {
     fn draw(resource: Resource, rng: &mut ChaCha8Rng) -> Self {
-        let calm = match resource {
-            Resource::Cpu => 1.0,
-            Resource::Memory => 0.15,
-        };
+        let calm = calm(resource);
         let jobs = (0..rng.random_range(0..4)).map(|_| Job::draw(calm, rng)).collect();
         let bursty = rng.random_bool(0.6);
         Self {
@@ -152,12 +163,12 @@ impl Job {
     }
 }
 
-fn exponential(rng: &mut ChaCha8Rng, mean: f32) -> f32 {
+pub(crate) fn exponential(rng: &mut ChaCha8Rng, mean: f32) -> f32 {
     -mean * rng.random_range(1e-6f32..1.0).ln()
 }
 
 /// About normal with deviation 1: the sum of four uniform numbers.
-fn bell(rng: &mut ChaCha8Rng) -> f32 {
+pub(crate) fn bell(rng: &mut ChaCha8Rng) -> f32 {
     let sum: f32 = (0..4).map(|_| rng.random_range(-1.0f32..1.0)).sum();
     sum * 0.866
 }

@@ -1,10 +1,16 @@
 //! What may be learned from and what is held out.
 //!
+//! ```text
+//! ├── training ──┤ horizon ├─ validation ─┤ horizon ├── later ──┤
+//!                                        cut
+//! ```
+//!
 //! Each file is cut in time at `train_share` of its span; before the cut is for learning (targets included), and from one
-//! horizon after it is `later`. Nodes that are held out whole are `unseen`. What was dropped on the way is kept with its
+//! horizon after it is `later`. The last tenth before the cut tells when to stop, if there are two days before it. Nodes that are held out whole are `unseen`. What was dropped on the way is kept with its
 //! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
@@ -20,6 +26,12 @@ use crate::state::{CONTEXT_WINDOW_MS, MINUTE_MS};
 
 /// Least learning time over all segments of a resource.
 const LEAST_MS: i64 = 6 * CONTEXT_WINDOW_MS;
+/// Least time before a file's cut of which a part is kept for validation.
+const LEAST_VALIDATED_MS: i64 = 48 * CONTEXT_WINDOW_MS;
+/// Share of the time before the cut that is kept for validation.
+const VALIDATION_SHARE: f64 = 0.1;
+/// Of a file with at least so many nodes, one in so many is held out where none are named.
+const HELD_OUT_ONE_IN: usize = 5;
 
 /// Where a series stands in the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +48,7 @@ pub(crate) struct Split {
     /// One for each series.
     pub(crate) parts: Vec<Part>,
     segments: BTreeMap<Resource, Vec<Segment>>,
+    validation: BTreeMap<Resource, Vec<Segment>>,
     dropped: Vec<Dropped>,
     intervals: BTreeSet<i64>,
 }
@@ -48,25 +61,34 @@ impl Split {
             return Err(ForecastError::Option { option: "held_out_nodes", reason });
         }
         let cuts = cuts(data, options.train_share);
-        let mut split =
-            Self { parts: Vec::new(), segments: BTreeMap::new(), dropped: Vec::new(), intervals: BTreeSet::new() };
+        let mut split = Self {
+            parts: Vec::new(),
+            segments: BTreeMap::new(),
+            validation: BTreeMap::new(),
+            dropped: Vec::new(),
+            intervals: BTreeSet::new(),
+        };
         for (index, series) in data.iter().enumerate() {
-            let cut = cuts.get(series.source.as_str()).copied().unwrap_or(i64::MIN);
+            let learned = cuts.get(series.source.as_str()).cloned().unwrap_or(0..0);
             if options.held_out_nodes.contains(&series.node_id) {
                 split.parts.push(Part::Unseen);
                 continue;
             }
-            split.parts.push(Part::LaterFrom(cut.saturating_add(HORIZON_MS)));
-            split.take(index, series, cut);
+            split.parts.push(Part::LaterFrom(learned.end.saturating_add(HORIZON_MS)));
+            split.take(index, series, &learned);
         }
         Ok(split)
     }
 
-    fn take(&mut self, index: usize, series: &Series, cut: i64) {
+    fn take(&mut self, index: usize, series: &Series, learned: &Range<i64>) {
+        let (training, validation) = before_cut(learned);
         for resource in Resource::ALL {
-            let (segments, dropped) = segments(index, series, resource, cut);
-            self.intervals.extend(segments.iter().map(|segment| segment.interval_ms));
-            self.segments.entry(resource).or_default().extend(segments);
+            let (learned, mut dropped) = segments(index, series, resource, &training);
+            let (checked, also_dropped) = segments(index, series, resource, &validation);
+            add_dropped(&mut dropped, also_dropped);
+            self.intervals.extend(learned.iter().map(|segment| segment.interval_ms));
+            self.segments.entry(resource).or_default().extend(learned);
+            self.validation.entry(resource).or_default().extend(checked);
             self.dropped.extend(dropped.into_iter().map(|(why, samples)| Dropped {
                 source: series.source.clone(),
                 node_id: series.node_id.clone(),
@@ -117,6 +139,11 @@ impl Split {
         self.segments.get(&resource).map_or(&[], Vec::as_slice)
     }
 
+    /// What tells when to stop; empty where there is too little data.
+    pub(crate) fn validation(&self, resource: Resource) -> &[Segment] {
+        self.validation.get(&resource).map_or(&[], Vec::as_slice)
+    }
+
     /// Report intervals of everything that is learned from, simulated nodes included, in milliseconds.
     pub(crate) fn intervals(&self, options: &TrainOptions) -> Vec<i64> {
         let simulated = (0..options.simulated_nodes.min(4)).map(simulate::interval_ms);
@@ -136,8 +163,40 @@ impl Split {
     }
 }
 
-/// Event time of the cut of each file.
-fn cuts(data: &[Series], share: f64) -> BTreeMap<&str, i64> {
+/// The nodes that are held out whole where none are named: of each file with 5 nodes or more every fifth in the order of their
+/// names, beginning with the fifth.
+#[must_use]
+pub fn default_hold_out(data: &[Series]) -> Vec<String> {
+    let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for series in data {
+        files.entry(&series.source).or_default().insert(&series.node_id);
+    }
+    let fifths = files.values().flat_map(|nodes| nodes.iter().skip(HELD_OUT_ONE_IN - 1).step_by(HELD_OUT_ONE_IN));
+    let names: BTreeSet<&str> = fifths.copied().collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// What is learned from and what tells when to stop, a horizon apart.
+fn before_cut(learned: &Range<i64>) -> (Range<i64>, Range<i64>) {
+    let span = learned.end.saturating_sub(learned.start);
+    if span < LEAST_VALIDATED_MS {
+        return (learned.clone(), learned.end..learned.end);
+    }
+    let from = learned.end - (span as f64 * VALIDATION_SHARE) as i64;
+    (learned.start..from - HORIZON_MS, from..learned.end)
+}
+
+fn add_dropped(dropped: &mut Vec<(String, usize)>, more: Vec<(String, usize)>) {
+    for (why, samples) in more {
+        match dropped.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, sum)) => *sum += samples,
+            None => dropped.push((why, samples)),
+        }
+    }
+}
+
+/// Event times of each file from its beginning to its cut.
+fn cuts(data: &[Series], share: f64) -> BTreeMap<&str, Range<i64>> {
     let mut spans: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for series in data {
         for sample in &series.samples {
@@ -146,7 +205,7 @@ fn cuts(data: &[Series], share: f64) -> BTreeMap<&str, i64> {
             span.1 = span.1.max(sample.timestamp_ms);
         }
     }
-    let cut = |(from, to): (i64, i64)| from + (to.saturating_sub(from) as f64 * share) as i64;
+    let cut = |(from, to): (i64, i64)| from..from + (to.saturating_sub(from) as f64 * share) as i64;
     spans.into_iter().map(|(source, span)| (source, cut(span))).collect()
 }
 

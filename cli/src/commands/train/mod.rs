@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tidegate_forecast::{Artifact, Sample, Series, TimeBudget, TrainOptions, TrainProgress, TrainReport, train};
+use tidegate_forecast::{Artifact, Sample, Series, TimeBudget, TrainOptions, TrainProgress, default_hold_out, train};
 use tidegate_producers::csv::{CsvOptions, Format, open};
 use tidegate_schemas::recording;
 use tidegate_schemas::records::LoadReport;
@@ -17,6 +17,8 @@ use tidegate_schemas::{CatalogueIds, Decoder};
 use crate::args::Common;
 use crate::exit::{self, failure};
 use crate::{progress, shutdown};
+
+mod told;
 
 /// Train a model on recorded load.
 ///
@@ -32,7 +34,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "MODEL")]
     out: PathBuf,
     /// Name of the model, in forecasts and reasons
-    #[arg(long, default_value = "tide-1")]
+    #[arg(long, default_value = "tide-2")]
     name: String,
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
@@ -43,7 +45,8 @@ pub(crate) struct Train {
     /// Size of the LSTM's state
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Learn nothing from this node and measure on it (may be repeated)
+    /// Learn nothing from this node and measure on it (may be repeated); `none`: learn from all. By default every fifth node of
+    /// each file with 5 or more
     #[arg(long, value_name = "NODE")]
     hold_out: Vec<String>,
     /// Most time to spend
@@ -66,7 +69,7 @@ impl Train {
             bar.set_message(format!("{:?} step {} of {}, loss {:.4}", p.resource, p.step, p.steps, p.loss));
             !stop.is_set()
         };
-        let (artifact, report) = train(&series, &self.options(started), &mut watch)?;
+        let (artifact, report) = train(&series, &self.options(&series, started), &mut watch)?;
         bar.finish_and_clear();
         self.write(&artifact)?;
         if common.json {
@@ -77,11 +80,16 @@ impl Train {
                 "report": report,
             }));
         }
-        tell(&report)?;
+        told::tell(artifact.card(), &report)?;
         super::say(format!("{} written after {:.0} s", self.out.display(), started.elapsed().as_secs_f64()))
     }
 
-    fn options(&self, started: Instant) -> TrainOptions {
+    fn options(&self, series: &[Series], started: Instant) -> TrainOptions {
+        let held_out_nodes = match self.hold_out.as_slice() {
+            [] => default_hold_out(series),
+            [none] if none == "none" => Vec::new(),
+            named => named.to_vec(),
+        };
         let defaults = TrainOptions::default();
         TrainOptions {
             name: self.name.clone(),
@@ -89,7 +97,7 @@ impl Train {
             seed: self.seed,
             steps: self.steps.unwrap_or(defaults.steps),
             hidden: self.hidden.unwrap_or(defaults.hidden),
-            held_out_nodes: self.hold_out.clone(),
+            held_out_nodes,
             time_budget: self
                 .time_budget
                 .map(|limit| TimeBudget { limit, elapsed: Arc::new(move || started.elapsed()) }),
@@ -167,31 +175,4 @@ fn is_recording(path: &Path) -> anyhow::Result<bool> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     file.take(16).read_to_end(&mut beginning).with_context(|| path.display().to_string())?;
     Ok(Format::of(&beginning) == Format::Recording)
-}
-
-/// What was learned from, and the table.
-fn tell(report: &TrainReport) -> anyhow::Result<()> {
-    for dropped in &report.dropped {
-        let place = [dropped.source.as_str(), dropped.node_id.as_str()].map(str::trim).join(" ");
-        let place = if place.trim().is_empty() { "everywhere" } else { place.trim() };
-        super::say(format!("left out: {place}: {} ({} reports)", dropped.why, dropped.samples))?;
-    }
-    super::say(format!(
-        "{:<24} {:<7} {:<7} {:<12} {:>9} {:>9} {:>9} {:>9}",
-        "FILE", "PART", "OF", "FORECASTER", "MAE", "PIN.5", "PIN.9", "COVER.9"
-    ))?;
-    for s in &report.scores {
-        super::say(format!(
-            "{:<24} {:<7} {:<7} {:<12} {:>9.3} {:>9.3} {:>9.3} {:>9.3}",
-            s.source,
-            s.part,
-            format!("{:?}", s.resource).to_lowercase(),
-            s.forecaster,
-            s.peak_mae,
-            s.pinball_q50,
-            s.pinball_q90,
-            s.coverage_q90
-        ))?;
-    }
-    super::say("errors of the peak over the next 5 minutes, in points (1 point = 0.01 of the base quota)")
 }
