@@ -1,11 +1,11 @@
-//! Load reports from files, for the commands that run them through the stages without Kafka.
+//! Load reports from files, for the commands that run them through the stages without Kafka, or learn from them.
 //!
 //! ```text
 //! CSV ───────> rows, merged by event time ─> made-up positions ─┐
 //! recording ─> records of the load topic, in their order ───────┴─> Input
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -19,6 +19,7 @@ use tidegate_producers::csv::{CsvOptions, Format, by_time, open};
 use tidegate_schemas::recording::{self, Recording};
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::{CatalogueIds, Decoder};
+use tidegate_stages::sample;
 
 use crate::exit::{self, failure};
 use crate::progress;
@@ -81,18 +82,13 @@ impl Reports {
         Ok(())
     }
 
-    /// Each node's reports as samples, in order.
-    pub(crate) fn samples(&self) -> Vec<Vec<Sample>> {
-        let mut nodes = std::collections::BTreeMap::<&str, Vec<Sample>>::new();
-        for report in self.iter() {
-            nodes.entry(&report.node_id).or_default().push(Sample {
-                timestamp_ms: report.timestamp,
-                interval_ms: report.interval_ms,
-                cpu: report.cpu.map(|x| x as f32),
-                memory: report.memory.map(|x| x as f32),
-            });
+    /// Each node's valid reports as samples, in their order.
+    pub(crate) fn samples(&self) -> BTreeMap<String, Vec<Sample>> {
+        let mut nodes = BTreeMap::<String, Vec<Sample>>::new();
+        for report in self.iter().filter(|report| report.validate().is_ok()) {
+            nodes.entry(report.node_id.clone()).or_default().push(sample(report));
         }
-        nodes.into_values().collect()
+        nodes
     }
 }
 

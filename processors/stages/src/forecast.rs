@@ -135,7 +135,9 @@ impl Stage for ForecastStage {
     }
 }
 
-fn sample(report: &LoadReport) -> Sample {
+/// What a model sees of a report.
+#[must_use]
+pub fn sample(report: &LoadReport) -> Sample {
     Sample {
         timestamp_ms: report.timestamp,
         interval_ms: report.interval_ms,

@@ -14,6 +14,6 @@ mod prior;
 mod quota;
 
 pub use controls::ControlTable;
-pub use forecast::ForecastStage;
+pub use forecast::{ForecastStage, sample};
 pub use prior::prior_of;
 pub use quota::QuotaStage;

@@ -179,7 +179,7 @@ pub(crate) fn measure(
 /// The linear regression of a file.
 fn fit(file: &Path, base_quota: f64) -> anyhow::Result<Linear> {
     let nodes = reports::read(file, base_quota)?.reports.samples();
-    let nodes: Vec<&[tidegate_forecast::Sample]> = nodes.iter().map(Vec::as_slice).collect();
+    let nodes: Vec<&[tidegate_forecast::Sample]> = nodes.values().map(Vec::as_slice).collect();
     Ok(Linear::fitted(&nodes))
 }
 

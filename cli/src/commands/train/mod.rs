@@ -1,21 +1,16 @@
 //! `tidegate train`: a model from recorded load.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use tidegate_forecast::{Artifact, Sample, Series, TimeBudget, TrainOptions, TrainProgress, default_hold_out, train};
-use tidegate_producers::csv::{CsvOptions, Format, open};
-use tidegate_schemas::recording;
-use tidegate_schemas::records::LoadReport;
-use tidegate_schemas::{CatalogueIds, Decoder};
+use tidegate_forecast::{Artifact, Series, TimeBudget, TrainOptions, TrainProgress, default_hold_out, train};
+use tidegate_producers::csv::CsvOptions;
 
+use super::backtest;
 use crate::args::Common;
 use crate::exit::{self, failure};
+use crate::reports::{self, Loaded};
 use crate::{progress, shutdown};
 
 mod told;
@@ -129,50 +124,12 @@ fn command_line() -> String {
 
 /// The series of one file, a node each, in the order of its names.
 fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
-    let named = || path.display().to_string();
-    let file = File::open(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;
-    let mut nodes: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
-    let mut take = |report: LoadReport| {
-        let sample = Sample {
-            timestamp_ms: report.timestamp,
-            interval_ms: report.interval_ms,
-            cpu: report.cpu.map(|x| x as f32),
-            memory: report.memory.map(|x| x as f32),
-        };
-        nodes.entry(report.node_id).or_default().push(sample);
-    };
-    let mut left_out = 0_u64;
-    if is_recording(path)? {
-        let mut decoder = Decoder::new(Arc::new(CatalogueIds));
-        for record in recording::read(BufReader::new(file)).with_context(named)? {
-            let value = record.with_context(named)?.value.unwrap_or_default();
-            match decoder.decode::<LoadReport>(&value).map(|r| r.validate().map(|()| r)) {
-                Ok(Ok(report)) => take(report),
-                _ => left_out += 1,
-            }
-        }
-    } else {
-        for row in open(path, CsvOptions::default())?.0 {
-            match row {
-                Ok(report) => take(report),
-                Err(e) => {
-                    left_out += 1;
-                    tracing::warn!("{e}");
-                }
-            }
-        }
-    }
+    let Loaded { reports, left_out } = reports::read(path, CsvOptions::default().base_quota)?;
+    let left_out: u64 = left_out.values().sum();
     if left_out > 0 {
-        super::tell(format!("{}: {left_out} records gave no report and are left out", named()));
+        super::tell(format!("{}: {left_out} records gave no report and are left out", path.display()));
     }
-    let source = path.file_name().map_or_else(named, |name| name.to_string_lossy().into_owned());
-    Ok(nodes.into_iter().map(|(node_id, samples)| Series { node_id, source: source.clone(), samples }).collect())
-}
-
-fn is_recording(path: &Path) -> anyhow::Result<bool> {
-    use std::io::Read;
-    let mut beginning = Vec::new();
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    file.take(16).read_to_end(&mut beginning).with_context(|| path.display().to_string())?;
-    Ok(Format::of(&beginning) == Format::Recording)
+    let source = backtest::file_name(path);
+    let nodes = reports.samples().into_iter();
+    Ok(nodes.map(|(node_id, samples)| Series { node_id, source: source.clone(), samples }).collect())
 }

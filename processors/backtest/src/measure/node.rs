@@ -9,6 +9,7 @@ use tidegate_forecast::baseline::{Baselines, Linear, Row};
 use tidegate_forecast::{Horizon, Outcome, Resource, Sample};
 use tidegate_quota::Counted;
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport};
+use tidegate_stages::sample;
 
 use super::Options;
 use super::errors::{Claim, Errors};
@@ -243,16 +244,6 @@ fn published(forecast: &Forecast, resource: Resource) -> Claim {
         Resource::Memory => (&forecast.path_memory, &forecast.peak_memory),
     };
     Claim { p50: peak.p50, p90: peak.p90, at_5m: path.last().copied().unwrap_or_default() }
-}
-
-/// What the simple forecasts see of a report, the same as the model does.
-fn sample(report: &LoadReport) -> Sample {
-    Sample {
-        timestamp_ms: report.timestamp,
-        interval_ms: report.interval_ms,
-        cpu: report.cpu.map(|x| x as f32),
-        memory: report.memory.map(|x| x as f32),
-    }
 }
 
 impl Waiting {
