@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -231,8 +232,23 @@ fn ranges(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<Vec<(i32, i64,
     let partitions = metadata.topics().first().map_or(0, |t| t.partitions().len());
     ensure!(partitions > 0, "there is no topic {topic}");
     (0..i32::try_from(partitions)?)
-        .map(|p| consumer.fetch_watermarks(topic, p, TIMEOUT).map(|(low, high)| (p, low, high)).map_err(Into::into))
+        .map(|p| watermarks(consumer, topic, p).map(|(low, high)| (p, low, high)).map_err(Into::into))
         .collect()
+}
+
+/// First offset and end of a partition. One that was created a moment ago may have no leader yet.
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
+    let started = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(topic, partition, TIMEOUT) {
+            Err(KafkaError::MetadataFetch(
+                RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable,
+            )) if started.elapsed() < TIMEOUT => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            other => return other,
+        }
+    }
 }
 
 fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Raw {
