@@ -6,7 +6,7 @@
 //! ```
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::error::BrokerError;
 use crate::logging::QuietContext;
 use crate::settings::{KafkaSettings, create};
-use crate::tail::{RawRecord, raw, watermarks};
+use crate::tail::{Overtaken, RawRecord, raw, watermarks};
 
 /// Records of the first stretch backwards; each further one is twice as long.
 const FIRST: i64 = 5_000;
@@ -77,30 +77,48 @@ impl PartitionReader {
     }
 
     /// Some offsets; those that are there no more, or never held a record, are passed over.
-    fn read(&self, offsets: Range<i64>) -> Result<Vec<RawRecord>, BrokerError> {
-        let what = || format!("reading {}/{}", self.topic, self.partition);
-        let mut list = TopicPartitionList::new();
-        let begin = Offset::Offset(offsets.start);
-        list.add_partition_offset(&self.topic, self.partition, begin).map_err(|e| BrokerError::kafka(what(), e))?;
-        self.consumer.assign(&list).map_err(|e| BrokerError::kafka(what(), e))?;
-        let mut records = Vec::new();
-        loop {
-            match self.consumer.poll(PATIENCE) {
-                Some(Ok(message)) if message.offset() < offsets.end => records.push(raw(&message)),
-                Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(e)) => match BrokerError::kafka(what(), e) {
+    fn read(&mut self, offsets: Range<i64>) -> Result<Vec<RawRecord>, BrokerError> {
+        self.begin_at(offsets.start)?;
+        let (mut records, mut overtaken, mut heard) = (Vec::new(), Overtaken::default(), Instant::now());
+        let mut next = offsets.start;
+        while next < offsets.end {
+            if overtaken.is_due()
+                && let Some(left) = overtaken.by(&self.consumer, &self.topic, self.partition, next)
+            {
+                (self.low, next) = (left, left);
+                self.begin_at(left)?;
+                continue;
+            }
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    next = message.offset() + 1;
+                    heard = Instant::now();
+                    if message.offset() < offsets.end {
+                        records.push(raw(&message));
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(e)) => match BrokerError::kafka(self.what(), e) {
                     e if e.is_retryable() => tracing::debug!("{e}"),
                     e => return Err(e),
                 },
-                None => {
+                None if heard.elapsed() > PATIENCE => {
                     let message = format!("{} gave nothing for {} s", self.topic, PATIENCE.as_secs());
                     return Err(BrokerError::Unreachable { brokers: self.topic.clone(), message });
                 }
-            }
-            if records.last().is_some_and(|record| record.offset + 1 >= offsets.end) {
-                break;
+                None => {}
             }
         }
         Ok(records)
+    }
+
+    fn begin_at(&self, offset: i64) -> Result<(), BrokerError> {
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(&self.topic, self.partition, Offset::Offset(offset));
+        added.and_then(|()| self.consumer.assign(&list)).map_err(|e| BrokerError::kafka(self.what(), e))
+    }
+
+    fn what(&self) -> String {
+        format!("reading {}/{}", self.topic, self.partition)
     }
 }

@@ -48,6 +48,9 @@ pub struct Tail {
     topic: String,
     /// Partitions that have not been read to their end yet, with the end that they had at the start.
     behind: BTreeMap<i32, i64>,
+    /// Next offset of each of them.
+    position: BTreeMap<i32, i64>,
+    overtaken: Overtaken,
 }
 
 impl std::fmt::Debug for Tail {
@@ -81,7 +84,7 @@ impl Tail {
         config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
         let mut list = TopicPartitionList::new();
-        let mut behind = BTreeMap::new();
+        let (mut behind, mut position) = (BTreeMap::new(), BTreeMap::new());
         for partition in partitions.iter().copied() {
             let (low, high) = watermarks(&consumer, settings, topic, partition)?;
             let start = match from {
@@ -91,13 +94,14 @@ impl Tail {
             };
             if start < high {
                 behind.insert(partition, high);
+                position.insert(partition, start);
             }
             let what = || format!("reading {topic}/{partition}");
             let offset = Offset::Offset(start);
             list.add_partition_offset(topic, partition, offset).map_err(|e| BrokerError::kafka(what(), e))?;
         }
         consumer.assign(&list).map_err(|e| BrokerError::kafka(format!("reading {topic}"), e))?;
-        Ok(Self { consumer, topic: topic.into(), behind })
+        Ok(Self { consumer, topic: topic.into(), behind, position, overtaken: Overtaken::default() })
     }
 
     /// The next record, or `None` where there is none within `wait`.
@@ -108,6 +112,9 @@ impl Tail {
         match self.consumer.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => {
+                if let Some(next) = self.position.get_mut(&message.partition()) {
+                    *next = message.offset() + 1;
+                }
                 // The client tells of an end only once it has asked for more.
                 if self.behind.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
                     self.behind.remove(&message.partition());
@@ -142,6 +149,7 @@ impl Tail {
     pub fn next_before_end(&mut self, patience: Duration) -> Result<Option<RawRecord>, BrokerError> {
         let started = Instant::now();
         while !self.caught_up() {
+            self.go_on_from_what_is_left()?;
             if let Some(record) = self.next(Duration::from_millis(100))? {
                 return Ok(Some(record));
             }
@@ -151,6 +159,75 @@ impl Tail {
             }
         }
         Ok(None)
+    }
+
+    /// Goes on behind what the broker deleted before it was read.
+    fn go_on_from_what_is_left(&mut self) -> Result<(), BrokerError> {
+        if !self.overtaken.is_due() {
+            return Ok(());
+        }
+        for (partition, end) in self.behind.clone() {
+            let at = self.position.get(&partition).copied().unwrap_or(end);
+            let Some(next) = self.overtaken.by(&self.consumer, &self.topic, partition, at) else { continue };
+            if next >= end {
+                self.behind.remove(&partition);
+                continue;
+            }
+            let what = || format!("reading {}/{partition}", self.topic);
+            self.consumer
+                .seek(&self.topic, partition, Offset::Offset(next), ASK)
+                .map_err(|e| BrokerError::kafka(what(), e))?;
+            self.position.insert(partition, next);
+        }
+        Ok(())
+    }
+}
+
+/// Notices that a broker deletes a log faster than it is read: the client alone would run behind its beginning for ever,
+/// because the beginning that it asked for is gone again when it reads there. The embedded broker keeps so little.
+#[derive(Debug)]
+pub(crate) struct Overtaken {
+    looked: Instant,
+    times: i64,
+}
+
+impl Default for Overtaken {
+    fn default() -> Self {
+        Self { looked: Instant::now(), times: 0 }
+    }
+}
+
+impl Overtaken {
+    /// Time between two looks.
+    const EVERY: Duration = Duration::from_millis(500);
+    /// Records left as a lead, more each time.
+    const LEAD: i64 = 512;
+
+    /// Whether it is time to look.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let due = self.looked.elapsed() >= Self::EVERY;
+        if due {
+            self.looked = Instant::now();
+        }
+        due
+    }
+
+    /// Where to go on, if the partition begins behind `at` by now; an outage is waited out by the reader.
+    pub(crate) fn by(
+        &mut self,
+        consumer: &BaseConsumer<QuietContext>,
+        topic: &str,
+        partition: i32,
+        at: i64,
+    ) -> Option<i64> {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, ASK).ok()?;
+        if low <= at {
+            return None;
+        }
+        let next = low.saturating_add(Self::LEAD * self.times).min(high);
+        tracing::debug!("{topic}/{partition}: deleted up to {low} before it was read from {at}; going on from {next}");
+        self.times += 1;
+        Some(next)
     }
 }
 

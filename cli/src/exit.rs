@@ -112,6 +112,9 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             _ => SOFTWARE,
         });
     }
+    if matches!(error.downcast_ref(), Some(ForecastError::Option { .. })) {
+        return Some(USAGE);
+    }
     if error.is::<tidegate_explain::ExplainError>() || error.is::<ForecastError>() {
         return Some(DATA);
     }

@@ -191,5 +191,8 @@ pub(crate) fn is_recording(path: &Path) -> anyhow::Result<bool> {
 }
 
 fn open_file(path: &Path) -> anyhow::Result<File> {
+    if path.is_dir() {
+        return Err(failure(exit::NO_INPUT, format!("{} is a folder; name a file in it", path.display())));
+    }
     File::open(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", path.display())))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tidegate_broker::{From, KafkaSettings, Tail};
 use tidegate_schemas::records::{QuotaCommand, Target};
@@ -40,6 +41,8 @@ impl Moments {
         depths: &[i64],
     ) -> anyhow::Result<Self> {
         let mut moments = Self::default();
+        // The embedded broker forgets its oldest records faster than some readers read them.
+        let until = Instant::now() + super::super::BROKER_PATIENCE;
         for depth in depths {
             let mut tail = Tail::topic(kafka, &kafka.topic(Topic::Quotas), From::Last(*depth))?;
             let mut decoder = Decoder::new(Arc::clone(ids));
@@ -49,6 +52,9 @@ impl Moments {
                 // Tombstones and foreign bytes tell no time.
                 if let Ok(command) = decoder.decode::<QuotaCommand>(record.value.as_deref().unwrap_or_default()) {
                     moments.note(&command);
+                }
+                if Instant::now() > until {
+                    return Ok(moments);
                 }
             }
             if read < *depth || targets.iter().all(|target| moments.of(target).is_some()) {
@@ -110,8 +116,8 @@ mod tests {
         let json = serde_json::json!({
             "node_id": node, "pool": pool, "timestamp": timestamp, "sequence": timestamp, "base_quota": 1000.0,
             "quota": 1000.0, "scale_factor": 1.0, "reason": "", "limits_hit": [], "predicted_load": 0.0,
-            "current_load": 0.0, "margin": 0.0, "hold_until": null, "model": "", "policy": "", "mode": "ENFORCE", "forecast_p90": 0.0, "steering": "", "valid_until": 0, "mode": "ENFORCE",
-            "cause": Cause::default(),
+            "forecast_p90": 0.0, "current_load": 0.0, "margin": 0.0, "hold_until": null, "model": "", "policy": "",
+            "mode": "ENFORCE", "steering": "", "valid_until": 0, "cause": Cause::default(),
         });
         serde_json::from_value(json).unwrap()
     }

@@ -148,7 +148,12 @@ fn decided(explanation: &Explanation, text: &mut Text) {
     text.line("decision", format!("policy {}; {before}", command.policy));
     text.line(
         "",
-        format!("peak that counts {}, current load {}", percent(command.predicted_load), percent(command.current_load)),
+        format!(
+            "peak that counts {} (p50), {} (p90); current load {}",
+            percent(command.predicted_load),
+            percent(command.forecast_p90),
+            percent(command.current_load)
+        ),
     );
     for (at, StepView { name, before, after, why }) in (1..).zip(&decided.steps) {
         text.line("", format!("{at}. {name:18} {before:.4} → {after:.4}  {why}"));
