@@ -44,7 +44,7 @@ fn the_shipped_model_beats_both_baselines_on_what_it_has_not_seen() {
 
 #[test]
 fn a_model_of_several_networks_comes_back_whole_and_averages_them() {
-    let artifact = small_model(2);
+    let artifact = small_model(2).unwrap();
     let again = Artifact::from_bytes(&artifact.to_bytes().unwrap()).unwrap();
     assert_eq!(again, artifact);
     assert_eq!(again.card().members, 2);
@@ -58,7 +58,7 @@ fn a_model_of_several_networks_comes_back_whole_and_averages_them() {
         .collect();
     let [once, twice] = [artifact, again].map(|artifact| run(&Model::from_artifact(&artifact).unwrap(), &samples));
     assert!(once.iter().map(bits).eq(twice.iter().map(bits)));
-    let alone = run(&Model::from_artifact(&small_model(1)).unwrap(), &samples);
+    let alone = run(&Model::from_artifact(&small_model(1).unwrap()).unwrap(), &samples);
     assert!(once.iter().map(bits).ne(alone.iter().map(bits)), "the second network says something");
 }
 

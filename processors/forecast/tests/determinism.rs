@@ -25,7 +25,7 @@ fn the_batch_changes_no_bit() {
 
 #[test]
 fn the_batch_changes_no_bit_of_several_networks() {
-    let ready = no_bit_changes(&Model::from_artifact(&small_model(2)).unwrap(), 500);
+    let ready = no_bit_changes(&Model::from_artifact(&small_model(2).unwrap()).unwrap(), 500);
     assert!(ready > 5_000, "{ready} rows came from the model");
 }
 
@@ -51,7 +51,7 @@ fn no_bit_changes(model: &Model, nodes: usize) -> usize {
 
 #[test]
 fn several_networks_step_and_restart_like_one() {
-    let model = Model::from_artifact(&small_model(2)).unwrap();
+    let model = Model::from_artifact(&small_model(2).unwrap()).unwrap();
     let samples = steady(4, MINUTE_MS, 900);
     let full = run(&model, &samples);
     assert_eq!(full[899].status, Status::Ready);

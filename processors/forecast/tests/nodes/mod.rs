@@ -1,7 +1,8 @@
 //! Nodes made up for the tests, and what a model says of them.
 
 use tidegate_forecast::{
-    Artifact, Model, NodeState, Prediction, ResourceForecast, Sample, Series, Status, TrainOptions, train,
+    Artifact, ForecastError, Model, NodeState, Prediction, ResourceForecast, Sample, Series, Status, TrainOptions,
+    train,
 };
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -36,7 +37,7 @@ pub(crate) fn load(node: usize, at_ms: i64) -> f32 {
 
 /// A small model of so many networks a resource, trained for some steps.
 #[allow(dead_code, reason = "not every test file needs it")]
-pub(crate) fn small_model(members: usize) -> Artifact {
+pub(crate) fn small_model(members: usize) -> Result<Artifact, ForecastError> {
     let sample = |node: usize, minute: i64| {
         let timestamp_ms = 1_700_000_000_000 + minute * MINUTE_MS;
         let memory = Some(load(node + 1, timestamp_ms) * 0.5);
@@ -50,5 +51,5 @@ pub(crate) fn small_model(members: usize) -> Artifact {
     let data: Vec<Series> = (0..2).map(series).collect();
     let options =
         TrainOptions { members, hidden: 16, steps: 8, batch: 8, simulated_nodes: 4, ..TrainOptions::default() };
-    train(&data, &options, &mut |_| true).unwrap().0
+    train(&data, &options, &mut |_| true).map(|(artifact, _)| artifact)
 }
