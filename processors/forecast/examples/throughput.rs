@@ -1,11 +1,12 @@
-//! How fast the shipped model forecasts on one core: rows a second in batches, and the cost of a batch of one.
+//! How fast a model, or the shipped one, forecasts on one core: rows a second in batches, and the cost of a batch of one.
 //!
-//! `cargo run --release -p tidegate-forecast --example throughput`
+//! `cargo run --release -p tidegate-forecast --example throughput -- [MODEL]`
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
+use std::error::Error;
 use std::time::Instant;
 
-use tidegate_forecast::{ForecastError, Model, NodeState, Sample};
+use tidegate_forecast::{Artifact, Model, NodeState, Sample};
 
 const NODES: usize = 2_000;
 const WARM_MINUTES: i64 = 180;
@@ -38,8 +39,11 @@ fn run(model: &Model, states: &mut [NodeState], batch: usize, minutes: std::ops:
     begun.elapsed().as_secs_f64()
 }
 
-fn main() -> Result<(), ForecastError> {
-    let model = Model::shipped()?;
+fn main() -> Result<(), Box<dyn Error>> {
+    let model = match std::env::args().nth(1) {
+        Some(path) => Model::from_artifact(&Artifact::from_bytes(&std::fs::read(path)?)?)?,
+        None => Model::shipped()?,
+    };
     println!("model {}, state {} bytes and its cells", model.name(), size_of::<NodeState>());
     for batch in [1, 7, 64, 1_000] {
         let mut states = vec![NodeState::new(); NODES];

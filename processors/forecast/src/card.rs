@@ -23,15 +23,19 @@ pub struct Card {
     pub seed: u64,
     /// Training steps taken for each network; the larger number where a time budget cut one shorter.
     pub steps: usize,
-    /// The step whose averaged weights were kept, by resource; empty in older files.
+    /// The step whose averaged weights were kept, by network: `cpu`, or `cpu.0`, `cpu.1` … where a resource has several; empty in
+    /// older files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub kept: BTreeMap<Resource, usize>,
+    pub kept: BTreeMap<String, usize>,
     /// Report intervals that it has learned from, simulated nodes included, in milliseconds.
     pub intervals_ms: Vec<i64>,
     /// Inputs of the networks.
     pub inputs: usize,
     /// Size of the LSTM's state, by resource; a resource without an entry is left to the baseline.
     pub hidden: BTreeMap<Resource, usize>,
+    /// Networks a resource, 1 to 4, whose outputs are averaged; 1 in older files.
+    #[serde(default = "one")]
+    pub members: usize,
     /// What it has learned from.
     pub data: DataCard,
     /// How good it was on data that it had not seen, beside the baselines.
@@ -39,6 +43,10 @@ pub struct Card {
     /// How far measurements lay from the forecast p90 in the part that was learned from, by resource; empty in older files.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub residuals: BTreeMap<Resource, Residuals>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// The training data.

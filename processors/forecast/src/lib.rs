@@ -17,6 +17,7 @@ mod artifact;
 pub mod baseline;
 mod card;
 mod demotion;
+mod ensemble;
 mod error;
 mod features;
 mod history;

@@ -1,18 +1,19 @@
 //! Forecasting: reports of distinct nodes in, predictions out, the nodes' states moved on.
 //!
 //! Each row is first taken into its node's state; then, resource by resource and in blocks of 16, the
-//! features go through the network, and its outputs become load again: with value v and scale s of the features (points),
-//! p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. While a state is warming up the baseline answers. It
+//! features go through the networks, and the mean of their outputs becomes load again: with value v and scale s of the features
+//! (points), p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. While a state is warming up the baseline answers. It
 //! does too while the model is demoted (`demotion.rs`); then p90 lies above the baseline by what the model holds p90 and
 //! p50 apart.
 
 use crate::artifact::Artifact;
 use crate::baseline::last_peak;
+use crate::ensemble::{Ensemble, Row};
 use crate::error::ForecastError;
 use crate::features::Features;
 use crate::load::{Prediction, Quantiles, Resource, ResourceForecast, Sample, Status, round};
-use crate::network::{BLOCK, Block, Network, OUTPUTS};
-use crate::numeric::{larger, softplus};
+use crate::network::{BLOCK, Block, OUTPUTS};
+use crate::numeric::larger;
 use crate::residuals::Residuals;
 use crate::state::{NodeState, Track};
 
@@ -23,7 +24,7 @@ static SHIPPED: &[u8] = include_bytes!("../models/tide.tidemodel");
 #[derive(Debug, Clone)]
 pub struct Model {
     name: String,
-    networks: [Option<Network>; 2],
+    networks: [Option<Ensemble>; 2],
     may_be_demoted: bool,
     residuals: [Option<Residuals>; 2],
 }
@@ -34,9 +35,10 @@ impl Model {
     /// # Errors
     /// [`ForecastError::Damaged`] if its tensors do not have the shapes that its card promises.
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, ForecastError> {
-        let network = |resource: Resource| {
-            let hidden = artifact.card().hidden.get(&resource);
-            hidden.map(|hidden| Network::from_tensors(artifact.tensors(), resource.name(), *hidden)).transpose()
+        let card = artifact.card();
+        let networks = |resource| {
+            let hidden = card.hidden.get(&resource);
+            hidden.map(|size| Ensemble::from_tensors(artifact.tensors(), resource, *size, card.members)).transpose()
         };
         if let Some((resource, _)) = artifact.card().residuals.iter().find(|(_, residuals)| !residuals.is_whole()) {
             return Err(ForecastError::damaged(format!("its residuals of {} are not a distribution", resource.name())));
@@ -44,7 +46,7 @@ impl Model {
         let checksum = artifact.checksum();
         Ok(Self {
             name: format!("{} {}", artifact.card().name, &checksum[..8]),
-            networks: [network(Resource::Cpu)?, network(Resource::Memory)?],
+            networks: [networks(Resource::Cpu)?, networks(Resource::Memory)?],
             may_be_demoted: true,
             residuals: Resource::ALL.map(|resource| artifact.card().residuals.get(&resource).cloned()),
         })
@@ -87,18 +89,18 @@ impl Model {
     /// A row's result depends on its own state and sample only, bit for bit.
     #[must_use]
     pub fn predict(&self, rows: &mut [(&mut NodeState, Sample)]) -> Vec<Prediction> {
-        let hidden = [0, 1].map(|index: usize| self.networks[index].as_ref().map_or(0, |network| network.hidden));
+        let hidden = [0, 1].map(|index: usize| self.networks[index].as_ref().map_or(0, Ensemble::state_size));
         for (state, sample) in rows.iter_mut() {
             state.observe(sample, hidden);
         }
         let mut predictions: Vec<Prediction> = rows.iter().map(|(state, _)| self.before_network(state)).collect();
         let mut block = Block::default();
         for resource in Resource::ALL {
-            let Some(network) = &self.networks[resource as usize] else {
+            let Some(networks) = &self.networks[resource as usize] else {
                 continue;
             };
             for (rows, predictions) in rows.chunks_mut(BLOCK).zip(predictions.chunks_mut(BLOCK)) {
-                self.forecast_block(network, resource, rows, predictions, &mut block);
+                self.forecast_block(networks, resource, rows, predictions, &mut block);
             }
         }
         predictions
@@ -130,52 +132,45 @@ impl Model {
 
     fn forecast_block(
         &self,
-        network: &Network,
+        networks: &Ensemble,
         resource: Resource,
         rows: &mut [(&mut NodeState, Sample)],
         predictions: &mut [Prediction],
         block: &mut Block,
     ) {
-        block.clear();
-        let mut shapes: [Option<Features>; BLOCK] = [None; BLOCK];
-        for ((state, _), features) in rows.iter_mut().zip(&mut shapes) {
+        let (mut seen, mut answers) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
+        for ((state, _), prediction) in rows.iter_mut().zip(predictions) {
             if let Some(track) = state.track(resource) {
-                let row = track.features();
-                network.push(block, &row.inputs, track.cells().0);
-                *features = Some(row);
+                seen.push(Row::new(track));
+                answers.push(prediction);
             }
         }
-        network.step(block);
-        let mut at = 0;
-        for (((state, _), prediction), features) in rows.iter_mut().zip(predictions).zip(&shapes) {
-            let (Some(track), Some(features)) = (state.track(resource), features) else {
+        networks.step(&mut seen, block);
+        for (Row { track, features, outputs }, prediction) in seen.into_iter().zip(answers) {
+            if !track.is_ready() {
                 continue;
-            };
-            block.copy_cells(at, network.hidden, track.cells().1);
-            if track.is_ready() {
-                let said = in_load(features, block.outputs(at));
-                track.scores.say(said.peak.p50 * 100.0);
-                let served = match resource {
-                    Resource::Cpu => &mut prediction.cpu,
-                    Resource::Memory => &mut prediction.memory,
-                };
-                if self.may_be_demoted && track.is_demoted() {
-                    served.peak.p90 = round(served.peak.p50 + (said.peak.p90 - said.peak.p50));
-                } else {
-                    *served = said;
-                }
             }
-            at += 1;
+            let said = in_load(&features, outputs);
+            track.scores.say(said.peak.p50 * 100.0);
+            let served = match resource {
+                Resource::Cpu => &mut prediction.cpu,
+                Resource::Memory => &mut prediction.memory,
+            };
+            if self.may_be_demoted && track.is_demoted() {
+                served.peak.p90 = round(served.peak.p50 + (said.peak.p90 - said.peak.p50));
+            } else {
+                *served = said;
+            }
         }
     }
 }
 
-/// Turns outputs of the network into fractions of the base quota.
+/// Turns the mean outputs of the networks into fractions of the base quota.
 fn in_load(features: &Features, outputs: [f32; OUTPUTS]) -> ResourceForecast {
     let Features { value, scale, .. } = features;
     let fraction = |points: f32| larger(points * 0.01, 0.0);
     let p50 = value + scale * outputs[0];
-    let p90 = p50 + scale * softplus(outputs[1] - 1.0);
+    let p90 = p50 + scale * outputs[1];
     let p50 = round(fraction(p50));
     ResourceForecast {
         current: round(fraction(*value)),

@@ -41,10 +41,10 @@ pub(crate) fn shapes(hidden: usize) -> [(&'static str, [usize; 2]); 10] {
     ]
 }
 
-/// One resource's network, its weights packed.
+/// One network, its weights packed.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
-    pub(crate) hidden: usize,
+    hidden: usize,
     mean: [f32; INPUTS],
     rate: [f32; INPUTS],
     lstm_input: Weights,
@@ -79,9 +79,10 @@ impl Block {
         self.cell.clear();
     }
 
-    /// Writes the new states of a row as (h, c) of the older, (h, c) of the younger.
-    pub(crate) fn copy_cells(&self, row: usize, hidden: usize, cells: &mut [f32]) {
-        for (which, state) in cells.chunks_exact_mut(2 * hidden).enumerate() {
+    /// Writes the new states of a row, each as (h, c).
+    pub(crate) fn copy_states(&self, row: usize, older: &mut [f32], younger: &mut [f32]) {
+        let hidden = older.len() / 2;
+        for (which, state) in [older, younger].into_iter().enumerate() {
             let at = (2 * row + which) * hidden;
             state[..hidden].copy_from_slice(&self.hidden[at..at + hidden]);
             state[hidden..].copy_from_slice(&self.cell[at..at + hidden]);
@@ -95,14 +96,14 @@ impl Block {
 }
 
 impl Network {
-    /// Packs the tensors `resource.*`; their shapes must fit `hidden`, a multiple of 8.
-    pub(crate) fn from_tensors(tensors: &Tensors, resource: &str, hidden: usize) -> Result<Self, ForecastError> {
+    /// Packs the tensors `name.*`; their shapes must fit `hidden`, a multiple of 8.
+    pub(crate) fn from_tensors(tensors: &Tensors, name: &str, hidden: usize) -> Result<Self, ForecastError> {
         if hidden == 0 || !hidden.is_multiple_of(8) || hidden > 1_024 {
             return Err(ForecastError::damaged(format!("its hidden size is {hidden}")));
         }
         let mut found = Vec::new();
-        for (name, shape) in shapes(hidden) {
-            found.push(tensors.get(&format!("{resource}.{name}"), shape)?);
+        for (tensor, shape) in shapes(hidden) {
+            found.push(tensors.get(&format!("{name}.{tensor}"), shape)?);
         }
         let vector = |index: usize| -> [f32; INPUTS] { std::array::from_fn(|i| found[index][i]) };
         let head = HEAD + OUTPUTS;
@@ -123,11 +124,11 @@ impl Network {
         })
     }
 
-    /// Adds a row: its inputs and its states, (h, c) of the older and (h, c) of the younger.
-    pub(crate) fn push(&self, block: &mut Block, inputs: &[f32; INPUTS], cells: &[f32]) {
+    /// Adds a row: its inputs and its states, each as (h, c).
+    pub(crate) fn push(&self, block: &mut Block, inputs: &[f32; INPUTS], older: &[f32], younger: &[f32]) {
         let standard: [f32; INPUTS] = std::array::from_fn(|i| (inputs[i] - self.mean[i]) * self.rate[i]);
         block.inputs.extend_from_slice(&standard);
-        for state in cells.chunks_exact(2 * self.hidden) {
+        for state in [older, younger] {
             let (hidden, cell) = state.split_at(self.hidden);
             block.hidden.extend_from_slice(hidden);
             block.cell.extend_from_slice(cell);

@@ -35,7 +35,7 @@ pub const REACH_MS: i64 =
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 
-/// Everything remembered of one node; about 4 KiB with a hidden size of 32. Belongs to one model: do not pass
+/// Everything remembered of one node; about 4 KiB with a hidden size of 32, and 2 KiB more for each further member. Belongs to one model: do not pass
 /// it to another.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NodeState {
@@ -92,7 +92,7 @@ impl NodeState {
         self.tracks[resource as usize].as_mut()
     }
 
-    /// Takes in a report; `hidden[r]` is the size of the network's state for resource r.
+    /// Takes in a report; `hidden[r]` is the size of the networks' h together for resource r.
     pub(crate) fn observe(&mut self, sample: &Sample, hidden: [usize; 2]) {
         for resource in Resource::ALL {
             let slot = &mut self.tracks[resource as usize];
@@ -123,7 +123,8 @@ pub(crate) struct Track {
     /// The first window that is, or will be, seen from its start.
     whole_window: i64,
     window: i64,
-    /// Four states of (h, c): older and younger at the end of the minute before, then older and younger now.
+    /// Four states: older and younger at the end of the minute before, then older and younger now; each (h, c) of one member
+    /// after the other.
     cells: Vec<f32>,
 }
 
@@ -203,7 +204,7 @@ impl Track {
         Features::of(&self.history, self.interval_ms)
     }
 
-    /// The states to step from, (h, c) of the older and of the younger, and the place for the results.
+    /// The states to step from, the older and the younger, and the place for the results.
     pub(crate) fn cells(&mut self) -> (&[f32], &mut [f32]) {
         let half = self.cells.len() / 2;
         let (base, next) = self.cells.split_at_mut(half);

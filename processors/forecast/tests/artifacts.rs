@@ -1,5 +1,8 @@
 //! Artifacts survive the way through a file, and nothing else passes for one.
 
+mod nodes;
+
+use nodes::{bits, run, small_model};
 use tidegate_forecast::{Artifact, ForecastError, Model, NodeState, Resource, Sample};
 
 const SHIPPED: &[u8] = include_bytes!("../models/tide.tidemodel");
@@ -37,6 +40,26 @@ fn the_shipped_model_beats_both_baselines_on_what_it_has_not_seen() {
         assert!(model < mae(part, resource, "persistence"), "{part} {resource:?}");
         assert!(model < mae(part, resource, "max_last_5m"), "{part} {resource:?}");
     }
+}
+
+#[test]
+fn a_model_of_several_networks_comes_back_whole_and_averages_them() {
+    let artifact = small_model(2).unwrap();
+    let again = Artifact::from_bytes(&artifact.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, artifact);
+    assert_eq!(again.card().members, 2);
+    let samples: Vec<Sample> = (0..300)
+        .map(|minute| Sample {
+            timestamp_ms: minute * 60_000,
+            interval_ms: 60_000,
+            cpu: Some(nodes::load(1, minute * 60_000)),
+            memory: None,
+        })
+        .collect();
+    let [once, twice] = [artifact, again].map(|artifact| run(&Model::from_artifact(&artifact).unwrap(), &samples));
+    assert!(once.iter().map(bits).eq(twice.iter().map(bits)));
+    let alone = run(&Model::from_artifact(&small_model(1).unwrap()).unwrap(), &samples);
+    assert!(once.iter().map(bits).ne(alone.iter().map(bits)), "the second network says something");
 }
 
 #[test]

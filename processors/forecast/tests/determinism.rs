@@ -2,7 +2,7 @@
 
 mod nodes;
 
-use nodes::{MINUTE_MS, bits, load, run};
+use nodes::{MINUTE_MS, bits, load, run, small_model};
 use proptest::prelude::*;
 use tidegate_forecast::{CONTEXT_WINDOW_MS, Model, NodeState, REACH_MS, Resource, ResourceForecast, Sample, Status};
 
@@ -19,10 +19,21 @@ fn steady(node: usize, interval_ms: i64, count: i64) -> Vec<Sample> {
 
 #[test]
 fn the_batch_changes_no_bit() {
-    let model = Model::shipped().unwrap();
-    let fleet: Vec<Vec<Sample>> = (0..5_000).map(|node| steady(node, 5 * MINUTE_MS, 40)).collect();
+    let ready = no_bit_changes(&Model::shipped().unwrap(), 5_000);
+    assert!(ready > 50_000, "{ready} rows came from the model");
+}
+
+#[test]
+fn the_batch_changes_no_bit_of_several_networks() {
+    let ready = no_bit_changes(&Model::from_artifact(&small_model(2).unwrap()).unwrap(), 500);
+    assert!(ready > 5_000, "{ready} rows came from the model");
+}
+
+/// Holds that batches of 1, 7 and all nodes agree; gives the rows that came from the model.
+fn no_bit_changes(model: &Model, nodes: usize) -> usize {
+    let fleet: Vec<Vec<Sample>> = (0..nodes).map(|node| steady(node, 5 * MINUTE_MS, 40)).collect();
     let mut results = Vec::new();
-    for batch in [1, 7, 5_000] {
+    for batch in [1, 7, nodes] {
         let mut states = vec![NodeState::new(); fleet.len()];
         let mut all = Vec::new();
         for at in 0..40 {
@@ -33,10 +44,24 @@ fn the_batch_changes_no_bit() {
         }
         results.push(all);
     }
-    let ready = results[0].iter().filter(|row| row.0 == Status::Ready).count();
-    assert!(ready > 50_000, "{ready} rows came from the model");
     assert!(results[0] == results[1], "batches of 1 and 7 differ");
-    assert!(results[0] == results[2], "batches of 1 and 5000 differ");
+    assert!(results[0] == results[2], "batches of 1 and {nodes} differ");
+    results[0].iter().filter(|row| row.0 == Status::Ready).count()
+}
+
+#[test]
+fn several_networks_step_and_restart_like_one() {
+    let model = Model::from_artifact(&small_model(2).unwrap()).unwrap();
+    let samples = steady(4, MINUTE_MS, 900);
+    let full = run(&model, &samples);
+    assert_eq!(full[899].status, Status::Ready);
+    for at in [700, 850, 899] {
+        let since = samples[at].timestamp_ms - REACH_MS;
+        let kept = samples.partition_point(|sample| sample.timestamp_ms < since);
+        assert!(kept > 0);
+        let short = run(&model, &samples[kept..]);
+        assert_eq!(bits(&full[at]), bits(&short[at - kept]));
+    }
 }
 
 #[test]

@@ -97,6 +97,41 @@ fn a_budget_that_binds_takes_fewer_steps() {
 }
 
 #[test]
+fn members_share_the_time_budget() {
+    let ticks = Arc::new(AtomicU64::new(0));
+    let steps_done = ticks.clone();
+    let elapsed = Arc::new(move || Duration::from_secs(ticks.load(Ordering::Relaxed)));
+    let limit = Duration::from_secs(60);
+    let options = TrainOptions { members: 2, time_budget: Some(TimeBudget { limit, elapsed }), ..quick(500) };
+    let mut steps = [0_usize; 2];
+    let (_, report) = train(&fleet(), &options, &mut |progress| {
+        steps_done.fetch_add(1, Ordering::Relaxed);
+        steps[progress.member] += 1;
+        true
+    })
+    .unwrap();
+    assert!(steps.iter().all(|steps| (27..=33).contains(steps)), "{steps:?}");
+    assert_eq!(report.steps, steps[0].max(steps[1]));
+}
+
+#[test]
+fn later_members_learn_from_everything_for_as_many_steps_as_the_first_kept() {
+    let data: Vec<Series> = (0..2).map(|node| series(node, 5_000, wave(node))).collect();
+    let options = TrainOptions { members: 2, ..quick(120) };
+    let mut fractions = Vec::new();
+    let (artifact, report) = train(&data, &options, &mut |progress| {
+        fractions.push(progress.fraction);
+        true
+    })
+    .unwrap();
+    assert_eq!(fractions.last(), Some(&1.0));
+    assert_eq!(report.kept.keys().collect::<Vec<_>>(), ["cpu.0", "cpu.1"]);
+    assert_eq!(report.kept["cpu.0"], report.kept["cpu.1"]);
+    assert!(report.losses.iter().all(|point| point.member == 0 || point.validation.is_none()));
+    assert_eq!(artifact.card().members, 2);
+}
+
+#[test]
 fn the_callback_can_cancel() {
     let result = train(&fleet(), &quick(50), &mut |progress| progress.step < 3);
     assert!(matches!(result, Err(ForecastError::Cancelled { step: 3 })));
@@ -143,6 +178,8 @@ fn options_out_of_range_are_named() {
         other => panic!("{other:?}"),
     };
     assert_eq!(name(TrainOptions { hidden: 12, ..quick(1) }), "hidden");
+    assert_eq!(name(TrainOptions { members: 0, ..quick(1) }), "members");
+    assert_eq!(name(TrainOptions { members: 5, ..quick(1) }), "members");
     assert_eq!(name(TrainOptions { steps: 0, ..quick(1) }), "steps");
     assert_eq!(name(TrainOptions { batch: 0, ..quick(1) }), "batch");
     assert_eq!(name(TrainOptions { train_share: 1.0, ..quick(1) }), "train_share");
@@ -217,7 +254,7 @@ fn the_weights_with_the_least_validation_loss_are_kept() {
         report.losses.iter().filter_map(|point| point.validation.map(|loss| (point.step, loss))).collect();
     assert_eq!(measured.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [50, 100, 150]);
     let best = measured.iter().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0;
-    assert_eq!(report.kept[&Resource::Cpu], best);
+    assert_eq!(report.kept["cpu"], best);
     assert_eq!(artifact.card().kept, report.kept);
     let (_, short) = train(&fleet(), &quick(50), &mut |_| true).unwrap();
     assert!(short.losses.iter().all(|point| point.validation.is_none()), "under two days nothing is kept back");

@@ -34,12 +34,15 @@ pub(crate) struct Train {
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Steps for each resource
+    /// Steps for each network
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
     /// Size of the LSTM's state
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
+    /// Networks a resource whose forecasts are averaged, 1 to 4: more are a little better and cost as many times the work
+    #[arg(long, value_name = "N")]
+    members: Option<usize>,
     /// Learn nothing from this node and measure on it (may be repeated); `none`: learn from all. By default every fifth node of
     /// each file with 5 or more
     #[arg(long, value_name = "NODE")]
@@ -61,7 +64,14 @@ impl Train {
         let bar = progress::bar(1000, "{elapsed_precise} {wide_bar} {percent}%  {msg}  {eta} left");
         let mut watch = |p: TrainProgress| {
             bar.set_position((f64::from(p.fraction) * 1000.0) as u64);
-            bar.set_message(format!("{:?} step {} of {}, loss {:.4}", p.resource, p.step, p.steps, p.loss));
+            bar.set_message(format!(
+                "{:?} {} step {} of {}, loss {:.4}",
+                p.resource,
+                p.member + 1,
+                p.step,
+                p.steps,
+                p.loss
+            ));
             !stop.is_set()
         };
         let (artifact, report) = train(&series, &self.options(&series, started), &mut watch)?;
@@ -92,6 +102,7 @@ impl Train {
             seed: self.seed,
             steps: self.steps.unwrap_or(defaults.steps),
             hidden: self.hidden.unwrap_or(defaults.hidden),
+            members: self.members.unwrap_or(defaults.members),
             held_out_nodes,
             time_budget: self
                 .time_budget

@@ -20,8 +20,8 @@ pub(super) fn tell(card: &Card, report: &TrainReport) -> anyhow::Result<()> {
     let intervals: Vec<String> = card.intervals_ms.iter().map(|ms| format!("{} s", ms / 1_000)).collect();
     let simulated = card.data.simulated_nodes;
     say(format!("learned intervals: {} ({simulated} simulated nodes included)", intervals.join(", ")))?;
-    for (resource, step) in &report.kept {
-        say(format!("{}: weights of step {step} kept", resource.name()))?;
+    for (network, step) in &report.kept {
+        say(format!("{network}: weights of step {step} kept"))?;
     }
     table(report)
 }

@@ -34,6 +34,7 @@ pub use split::default_hold_out;
 
 use crate::artifact::{Artifact, FORMAT};
 use crate::card::{Card, DataCard};
+use crate::ensemble::member_name;
 use crate::error::ForecastError;
 use crate::features::INPUTS;
 use crate::load::{Resource, Series};
@@ -64,12 +65,15 @@ pub fn train(
     let mut losses = Vec::new();
     let mut steps = 0_usize;
     let resources = split.fit_resources()?;
-    for (resource, outcome) in side_by_side(&resources, &split, options, progress)? {
-        outcome.weights.store(resource, &mut tensors);
-        losses.extend(outcome.losses);
-        steps = steps.max(outcome.steps);
+    for (resource, outcomes) in side_by_side(&resources, &split, options, progress)? {
         hidden.insert(resource, options.hidden);
-        kept.insert(resource, outcome.kept);
+        for (member, outcome) in outcomes.into_iter().enumerate() {
+            let name = member_name(resource, member, options.members);
+            outcome.weights.store(&name, &mut tensors);
+            losses.extend(outcome.losses);
+            steps = steps.max(outcome.steps);
+            kept.insert(name, outcome.kept);
+        }
     }
     let mut card = Card {
         format: FORMAT.to_owned(),
@@ -81,6 +85,7 @@ pub fn train(
         intervals_ms: split.intervals(options),
         inputs: INPUTS,
         hidden,
+        members: options.members,
         data: split.card(data, options),
         scores: Vec::new(),
         residuals: BTreeMap::new(),
@@ -98,7 +103,7 @@ fn side_by_side(
     split: &Split,
     options: &TrainOptions,
     progress: &mut (dyn FnMut(TrainProgress) -> bool + Send),
-) -> Result<Vec<(Resource, Outcome)>, ForecastError> {
+) -> Result<Vec<(Resource, Vec<Outcome>)>, ForecastError> {
     let watch = Mutex::new((progress, BTreeMap::<Resource, f32>::new()));
     // The fraction that is shown is that of the whole.
     let tell = |mut at: TrainProgress| {
@@ -115,25 +120,39 @@ fn side_by_side(
         };
         let threads: Vec<_> = resources.iter().copied().map(start).collect();
         let join = |(resource, thread): (Resource, std::thread::ScopedJoinHandle<'_, _>)| match thread.join() {
-            Ok(outcome) => Result::<Outcome, ForecastError>::map(outcome, |outcome| (resource, outcome)),
+            Ok(outcome) => Result::<Vec<Outcome>, ForecastError>::map(outcome, |outcome| (resource, outcome)),
             Err(panic) => std::panic::resume_unwind(panic),
         };
         threads.into_iter().map(join).collect()
     })
 }
 
+/// Trains the networks of a resource one after the other, each from a stream of its own. The first finds out how many steps
+/// are good for it; the others learn from the validation part too, for so many steps.
 fn one_resource(
     resource: Resource,
     split: &Split,
     options: &TrainOptions,
     progress: &dyn Fn(TrainProgress) -> bool,
-) -> Result<Outcome, ForecastError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    rng.set_stream(resource as u64);
-    let sampler = Sampler::new(split.training(resource), resource, options, &mut rng);
-    let validation = split.validation(resource);
-    let validation = (!validation.is_empty()).then(|| Sampler::plain(validation));
-    optimise(&Run { resource, options, sampler, validation }, &mut rng, progress)
+) -> Result<Vec<Outcome>, ForecastError> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for member in 0..options.members {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        rng.set_stream((member * Resource::ALL.len() + resource as usize) as u64);
+        let steps = outcomes.first().map_or(options.steps, |first| first.kept);
+        let validation = (member == 0).then(|| split.validation(resource)).filter(|part| !part.is_empty());
+        let recorded = if member == 0 { split.training(resource) } else { split.learning(resource) };
+        let run = Run {
+            resource,
+            member,
+            steps,
+            options,
+            sampler: Sampler::new(recorded, resource, options, &mut rng),
+            validation: validation.map(Sampler::plain),
+        };
+        outcomes.push(optimise(&run, &mut rng, progress)?);
+    }
+    Ok(outcomes)
 }
 
 fn report(card: &Card, losses: Vec<LossPoint>) -> TrainReport {

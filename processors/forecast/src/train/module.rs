@@ -187,11 +187,13 @@ mod tests {
                 let mut block = Block::default();
                 for (row, cells) in cells.iter().enumerate() {
                     let row: [f32; INPUTS] = std::array::from_fn(|i| x[row * INPUTS + i]);
-                    network.push(&mut block, &row, cells);
+                    let (older, younger) = cells.split_at(2 * hidden);
+                    network.push(&mut block, &row, older, younger);
                 }
                 network.step(&mut block);
                 for (row, cells) in cells.iter_mut().enumerate() {
-                    block.copy_cells(row, hidden, cells);
+                    let (older, younger) = cells.split_at_mut(2 * hidden);
+                    block.copy_states(row, older, younger);
                     let from = (at * BATCH + row) * OUTPUTS;
                     for (got, want) in block.outputs(row).iter().zip(&trained[from..from + OUTPUTS]) {
                         assert!((got - want).abs() < 1e-4, "step {at}: {got} is not {want}");

@@ -36,6 +36,10 @@ const CHECK_EVERY: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) resource: Resource,
+    /// Which of the resource's networks.
+    pub(crate) member: usize,
+    /// Most steps to take.
+    pub(crate) steps: usize,
     pub(crate) options: &'a TrainOptions,
     pub(crate) sampler: Sampler,
     /// What tells when to stop; without it every step is taken.
@@ -62,10 +66,10 @@ pub(crate) struct Outcome {
 }
 
 impl Weights {
-    pub(crate) fn store(self, resource: Resource, tensors: &mut Tensors) {
+    pub(crate) fn store(self, network: &str, tensors: &mut Tensors) {
         let all = [self.mean, self.rate].into_iter().chain(self.values);
         for ((name, shape), values) in shapes(self.hidden).into_iter().zip(all) {
-            tensors.insert(&format!("{}.{name}", resource.name()), shape, values);
+            tensors.insert(&format!("{network}.{name}"), shape, values);
         }
     }
 
@@ -79,7 +83,7 @@ impl Weights {
     }
 }
 
-/// Trains the network of one resource.
+/// Trains one network.
 pub(crate) fn optimise(
     run: &Run<'_>,
     rng: &mut ChaCha8Rng,
@@ -97,7 +101,7 @@ pub(crate) fn optimise(
         .with_grad_clipping(Some(GradientClippingConfig::Norm(1.0)))
         .init();
     let began = options.time_budget.as_ref().map(|budget| (budget.elapsed)());
-    let (mut steps, mut step, mut shown) = (options.steps, 0, None);
+    let (mut steps, mut step, mut shown) = (run.steps, 0, None);
     let mut losses = Vec::new();
     while step < steps {
         let (inputs, targets) = batch(sampler, &weights, options.batch, rng, &device);
@@ -118,11 +122,12 @@ pub(crate) fn optimise(
         if step % 25 == 0 || step == steps {
             let due = step % CHECK_EVERY == 0 || step == steps;
             let validation = check.as_mut().filter(|_| due).map(|check| check.measure(&weights, step));
-            losses.push(LossPoint { resource: run.resource, step, loss, validation });
+            losses.push(LossPoint { resource: run.resource, member: run.member, step, loss, validation });
         }
         let stop = check.as_ref().is_some_and(|check| check.is_over(step, steps));
-        let fraction = if stop { 1.0 } else { step as f32 / steps as f32 };
-        if !progress(TrainProgress { resource: run.resource, step, steps, loss, fraction }) {
+        let done = if stop { 1.0 } else { step as f32 / steps as f32 };
+        let fraction = (run.member as f32 + done) / options.members as f32;
+        if !progress(TrainProgress { resource: run.resource, member: run.member, step, steps, loss, fraction }) {
             return Err(ForecastError::Cancelled { step });
         }
         if stop {
@@ -145,15 +150,17 @@ fn learning_rate(step: usize, steps: usize) -> f64 {
     RATE * warm * (LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + turn.cos()))
 }
 
-/// The steps that fit into what is left, at the pace so far.
+/// The steps that fit into this network's share of what is left, at the pace so far.
 fn within_budget(run: &Run<'_>, began: Option<std::time::Duration>, done: usize, steps: usize) -> usize {
     let (Some(budget), Some(began)) = (&run.options.time_budget, began) else {
         return steps;
     };
     let now = (budget.elapsed)();
     let pace = now.saturating_sub(began).as_secs_f64() / done as f64;
-    let left = budget.limit.saturating_sub(now).as_secs_f64();
-    if pace > 0.0 { steps.min(done + (left / pace) as usize) } else { steps }
+    let networks_left = run.options.members - run.member;
+    let left = budget.limit.saturating_sub(began).as_secs_f64() / networks_left as f64
+        - (now.saturating_sub(began)).as_secs_f64();
+    if pace > 0.0 { steps.min(done + (left.max(0.0) / pace) as usize) } else { steps }
 }
 
 /// Mean and 1 / deviation of each input; an input that never changes is switched off.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ensemble::MOST_MEMBERS;
 use crate::error::ForecastError;
 use crate::load::Resource;
 
@@ -18,7 +19,9 @@ pub struct TrainOptions {
     pub seed: u64,
     /// Size of the LSTM's state, a multiple of 8 from 8 to 256; default 32.
     pub hidden: usize,
-    /// Steps for each resource, from 1; default 1,500.
+    /// Networks a resource, 1 to 4, whose outputs are averaged; default 1.
+    pub members: usize,
+    /// Steps for each network, from 1; default 1,500.
     pub steps: usize,
     /// Sequences in a step, from 1; default 48.
     pub batch: usize,
@@ -42,6 +45,7 @@ impl Default for TrainOptions {
             command: String::new(),
             seed: 1,
             hidden: 32,
+            members: 1,
             steps: 1_500,
             batch: 48,
             train_share: 0.7,
@@ -62,6 +66,9 @@ impl TrainOptions {
         if !(8..=256).contains(&self.hidden) || !self.hidden.is_multiple_of(8) {
             return fault("hidden", "must be a multiple of 8 between 8 and 256");
         }
+        if !(1..=MOST_MEMBERS).contains(&self.members) {
+            return fault("members", "must be between 1 and 4");
+        }
         if self.steps == 0 {
             return fault("steps", "must be at least 1");
         }
@@ -77,7 +84,7 @@ impl TrainOptions {
 
 /// The time that training may take. Time is passed in: this crate reads no clock.
 ///
-/// After 20 steps of each resource the steps that fit are counted, and the learning rate is planned for those. The
+/// After 20 steps of each network the steps that fit into its share are counted, and the learning rate is planned for those. The
 /// scores at the end take some seconds more.
 #[derive(Clone)]
 pub struct TimeBudget {
@@ -98,6 +105,8 @@ impl fmt::Debug for TimeBudget {
 pub struct TrainProgress {
     /// The resource whose network is trained.
     pub resource: Resource,
+    /// Which of the resource's networks, from 0.
+    pub member: usize,
     /// Steps done for it, from 1.
     pub step: usize,
     /// Steps planned for it.

@@ -18,8 +18,8 @@ pub struct TrainReport {
     pub dropped: Vec<Dropped>,
     /// Steps taken for each resource; the larger number where a time budget cut one shorter.
     pub steps: usize,
-    /// The step whose averaged weights were kept, by resource: where the validation loss was least.
-    pub kept: BTreeMap<Resource, usize>,
+    /// The step whose averaged weights were kept, by network: `cpu`, or `cpu.0`, `cpu.1` … where a resource has several.
+    pub kept: BTreeMap<String, usize>,
     /// How the loss fell.
     pub losses: Vec<LossPoint>,
     /// The table at the end: rows that were not learned from, forecast through [`crate::Model::predict`].
@@ -44,6 +44,9 @@ pub struct Dropped {
 pub struct LossPoint {
     /// The resource whose network is trained.
     pub resource: Resource,
+    /// Which of the resource's networks, from 0.
+    #[serde(default)]
+    pub member: usize,
     /// Steps done.
     pub step: usize,
     /// Loss, averaged over about the last 20 steps.

@@ -49,6 +49,8 @@ pub(crate) struct Split {
     pub(crate) parts: Vec<Part>,
     segments: BTreeMap<Resource, Vec<Segment>>,
     validation: BTreeMap<Resource, Vec<Segment>>,
+    /// Training and validation as one.
+    learning: BTreeMap<Resource, Vec<Segment>>,
     dropped: Vec<Dropped>,
     intervals: BTreeSet<i64>,
 }
@@ -65,6 +67,7 @@ impl Split {
             parts: Vec::new(),
             segments: BTreeMap::new(),
             validation: BTreeMap::new(),
+            learning: BTreeMap::new(),
             dropped: Vec::new(),
             intervals: BTreeSet::new(),
         };
@@ -83,6 +86,8 @@ impl Split {
     fn take(&mut self, index: usize, series: &Series, learned: &Range<i64>) {
         let (training, validation) = before_cut(learned);
         for resource in Resource::ALL {
+            let (whole, _) = segments(index, series, resource, learned);
+            self.learning.entry(resource).or_default().extend(whole);
             let (learned, mut dropped) = segments(index, series, resource, &training);
             let (checked, also_dropped) = segments(index, series, resource, &validation);
             add_dropped(&mut dropped, also_dropped);
@@ -142,6 +147,11 @@ impl Split {
     /// What tells when to stop; empty where there is too little data.
     pub(crate) fn validation(&self, resource: Resource) -> &[Segment] {
         self.validation.get(&resource).map_or(&[], Vec::as_slice)
+    }
+
+    /// Everything before the cut.
+    pub(crate) fn learning(&self, resource: Resource) -> &[Segment] {
+        self.learning.get(&resource).map_or(&[], Vec::as_slice)
     }
 
     /// Report intervals of everything that is learned from, simulated nodes included, in milliseconds.
