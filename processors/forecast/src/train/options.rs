@@ -8,7 +8,7 @@ use crate::ensemble::MOST_MEMBERS;
 use crate::error::ForecastError;
 use crate::load::Resource;
 
-/// How to train. [`TrainOptions::default`] trained the shipped model, but for its command and held-out nodes.
+/// How to train. [`TrainOptions::default`] is what `tidegate train` does without options.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
     /// The model's name, kept in the artifact; default `tide-2`.

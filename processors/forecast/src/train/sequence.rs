@@ -26,9 +26,9 @@ use crate::state::MINUTE_MS;
 /// Steps of a sequence.
 pub(crate) const STEPS: usize = 120;
 /// Share of the sequences that come from simulated nodes.
-const SIMULATED_SHARE: f64 = 0.25;
+const SIMULATED_SHARE: f64 = 0.15;
 /// Share of the recorded sequences that are scaled, mixed or warped.
-const VARIED_SHARE: f64 = 0.75;
+const VARIED_SHARE: f64 = 0.4;
 /// Share of the recorded 1-minute sequences that are seen as 5-minute reports.
 const THINNED_SHARE: f64 = 0.06;
 /// Least share of the recorded sequences for each report interval, so that a short recording of another interval counts.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each file is cut in time at `train_share` of its span; before the cut is for learning (targets included), and from one
-//! horizon after it is `later`. The last tenth before the cut tells when to stop, if there are two days before it. Nodes that are held out whole are `unseen`. What was dropped on the way is kept with its
+//! horizon after it is `later`. The last tenth of a node's time before the cut tells when to stop, if it has two days before it. Nodes that are held out whole are `unseen`. What was dropped on the way is kept with its
 //! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +26,9 @@ use crate::state::{CONTEXT_WINDOW_MS, MINUTE_MS};
 
 /// Least learning time over all segments of a resource.
 const LEAST_MS: i64 = 6 * CONTEXT_WINDOW_MS;
-/// Least time before a file's cut of which a part is kept for validation.
+/// Least time of a node before the cut of which a part is kept for validation.
 const LEAST_VALIDATED_MS: i64 = 48 * CONTEXT_WINDOW_MS;
-/// Share of the time before the cut that is kept for validation.
+/// Share of a node's time before the cut that is kept for validation.
 const VALIDATION_SHARE: f64 = 0.1;
 /// Of a file with at least so many nodes, one in so many is held out where none are named.
 const HELD_OUT_ONE_IN: usize = 5;
@@ -84,7 +84,7 @@ impl Split {
     }
 
     fn take(&mut self, index: usize, series: &Series, learned: &Range<i64>) {
-        let (training, validation) = before_cut(learned);
+        let (training, validation) = before_cut(series, learned);
         for resource in Resource::ALL {
             let (whole, _) = segments(index, series, resource, learned);
             self.learning.entry(resource).or_default().extend(whole);
@@ -186,13 +186,15 @@ pub fn default_hold_out(data: &[Series]) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// What is learned from and what tells when to stop, a horizon apart.
-fn before_cut(learned: &Range<i64>) -> (Range<i64>, Range<i64>) {
-    let span = learned.end.saturating_sub(learned.start);
+/// What is learned from and what tells when to stop, a horizon apart; by the series' own time, as those of a file may lie apart.
+fn before_cut(series: &Series, learned: &Range<i64>) -> (Range<i64>, Range<i64>) {
+    let times = || series.samples.iter().map(|sample| sample.timestamp_ms).filter(|at| learned.contains(at));
+    let (first, last) = (times().min().unwrap_or(learned.end), times().max().unwrap_or(learned.end));
+    let span = last.saturating_sub(first);
     if span < LEAST_VALIDATED_MS {
         return (learned.clone(), learned.end..learned.end);
     }
-    let from = learned.end - (span as f64 * VALIDATION_SHARE) as i64;
+    let from = last - (span as f64 * VALIDATION_SHARE) as i64;
     (learned.start..from - HORIZON_MS, from..learned.end)
 }
 
