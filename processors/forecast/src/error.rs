@@ -19,6 +19,12 @@ pub enum ForecastError {
         /// What does not fit.
         reason: String,
     },
+    /// The model was made for other inputs than this crate computes.
+    #[error("was made for {inputs} inputs, and this program has {}: train it again", crate::features::INPUTS)]
+    OtherInputs {
+        /// Inputs of its networks.
+        inputs: usize,
+    },
     /// The training data cannot teach a model.
     #[error("cannot train on this data: {reason}")]
     UnfitData {

@@ -10,19 +10,21 @@
 //! | 10 | the peak that followed the same moment P minutes ago: m5(t−P+5) − v, P = 10 … 120 | asinh(x / s) |
 //! | 8 | 10-minute maximum at t−P+8 and 5-minute mean at t−P+5, each − v, P = 15, 30, 60, 120 | asinh(x / s) |
 //! | 5 | of those peaks: mean, max, min over P = 30, 60, 90, 120; mean, max over P = 15 … 120 | asinh(x / s) |
-//! | 3 | ln s, ln(1 + v) / 2, ln(interval / 1 min) | as they are |
+//! | 5 | yesterday at this time: the peak that followed − v, and less the load then; load, peak of the 5 minutes before, 10-minute maximum, each − v | asinh(x / s) |
+//! | 4 | ln s, ln(1 + v) / 2, ln(interval / 1 min), 1 if yesterday is known | as they are |
 //!
-//! Lags and means use the bars' means, maxima the bars' maxima; the network standardises the lot. Every sum has a fixed
+//! Until a day was seen the six inputs of yesterday are zero. Lags and means use the bars' means, maxima the bars' maxima; the network standardises the lot. Every sum has a fixed
 //! order, so the same bars give the same bits.
 
+use crate::day::Yesterday;
 use crate::history::{BARS, History, NOW};
 use crate::numeric::{asinh, larger, ln, smaller};
 
 /// Number of inputs of the network.
-pub const INPUTS: usize = 54;
+pub const INPUTS: usize = 60;
 
 /// Inputs that go through asinh(x / s).
-const SCALED: usize = 51;
+const SCALED: usize = 56;
 const LAGS: [usize; 12] = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60];
 const PERIODS: [usize; 10] = [10, 15, 20, 30, 45, 60, 75, 90, 105, 120];
 const WIDE_PERIODS: [usize; 4] = [15, 30, 60, 120];
@@ -59,6 +61,12 @@ impl Features {
         }
         windows(history, value, &mut put);
         followed(history, &peaks, value, &mut put);
+        let yesterday = history.yesterday();
+        if let Some(Yesterday { then, before, after, around }) = yesterday {
+            for x in [after - value, after - then, then - value, before - value, around - value] {
+                put(x);
+            }
+        }
         let per_scale = 1.0 / scale;
         for x in &mut inputs[..SCALED] {
             *x = asinh(*x * per_scale);
@@ -67,6 +75,7 @@ impl Features {
         inputs[SCALED] = ln(scale);
         inputs[SCALED + 1] = ln(1.0 + value) * 0.5;
         inputs[SCALED + 2] = ln(minutes);
+        inputs[SCALED + 3] = if yesterday.is_some() { 1.0 } else { 0.0 };
         Self { inputs, value, scale }
     }
 }
@@ -222,6 +231,23 @@ mod tests {
         close(features.inputs[48], scaled(-115.0)); // half hours: min
         close(features.inputs[50], scaled(-10.0)); // all from P = 15: max
         close(features.inputs[SCALED + 2], (1f32 / 6.0).ln());
+    }
+
+    #[test]
+    fn yesterday_at_this_time_is_seen_after_a_day() {
+        // A job of 40 points over 10, three minutes long, once a day; the last minute is three before it.
+        let load = |minute: usize| if (100..103).contains(&(minute % 1_440)) { 50.0 } else { 10.0 };
+        let seen = |minutes: usize| Features::of(&history(&(0..minutes).map(load).collect::<Vec<_>>()), 60_000);
+        let features = seen(1_440 * 2 + 98);
+        let scaled = |x: f32| (x / features.scale).asinh();
+        let wanted = [scaled(40.0), scaled(40.0), 0.0, 0.0, scaled(40.0)];
+        for (got, want) in features.inputs[51..SCALED].iter().zip(wanted) {
+            close(*got, want);
+        }
+        assert_eq!(features.inputs[SCALED + 3], 1.0);
+        let first_day = seen(1_440 + 5);
+        assert!(first_day.inputs[51..SCALED].iter().all(|x| *x == 0.0) && first_day.inputs[SCALED + 3] == 0.0);
+        assert_eq!(seen(1_440 + 6).inputs[SCALED + 3], 1.0);
     }
 
     proptest! {

@@ -2,9 +2,10 @@
 //!
 //! Each measurement goes into the bar of its minute (event time, `floor(t / 60 s)`): the bar keeps mean and
 //! maximum, in points (1 point = 0.01 of the base quota). Minutes without a measurement repeat the bar before
-//! them. The bars of the last 121 minutes and the one in progress are all that the features ever look at, whatever the
-//! report interval.
+//! them. The bars of the last 121 minutes and the one in progress are kept as they are, and the maxima of a whole day in
+//! short (`day.rs`): that is all that the features ever look at, whatever the report interval.
 
+use crate::day::{Day, Yesterday};
 use crate::numeric::larger;
 
 /// Bars kept: the minute in progress and the 121 before it.
@@ -21,6 +22,7 @@ pub(crate) struct History {
     pub(crate) max: [f32; BARS],
     /// The last measured value, in points.
     pub(crate) value: f32,
+    day: Day,
     minute: i64,
     sum: f32,
     count: u32,
@@ -31,7 +33,16 @@ pub(crate) struct History {
 impl History {
     /// Begins with one measurement: the minutes before it are taken to have been the same.
     pub(crate) fn begin(minute: i64, points: f32) -> Self {
-        Self { mean: [points; BARS], max: [points; BARS], value: points, minute, sum: points, count: 1, measured: 1 }
+        Self {
+            mean: [points; BARS],
+            max: [points; BARS],
+            value: points,
+            day: Day::begin(minute),
+            minute,
+            sum: points,
+            count: 1,
+            measured: 1,
+        }
     }
 
     /// The minute in progress.
@@ -47,6 +58,10 @@ impl History {
         }
         let shift = usize::try_from(steps).map_or(BARS, |steps| steps.min(BARS));
         let (mean, max) = (self.mean[NOW], self.max[NOW]);
+        // A track begins afresh after an hour: no more minutes than that are repeated.
+        for passed in (self.minute..minute).take(BARS) {
+            self.day.put(passed, max);
+        }
         if shift < BARS {
             self.mean.copy_within(shift.., 0);
             self.max.copy_within(shift.., 0);
@@ -67,6 +82,11 @@ impl History {
         self.count = self.count.saturating_add(1);
         self.mean[NOW] = self.sum / self.count as f32;
         self.max[NOW] = if self.count == 1 { points } else { larger(self.max[NOW], points) };
+    }
+
+    /// What happened at this time yesterday; `None` until a day was seen.
+    pub(crate) fn yesterday(&self) -> Option<Yesterday> {
+        self.day.yesterday(self.minute)
     }
 
     /// The maximum of what was measured in the last 5 minutes, the one in progress included, in points; the last

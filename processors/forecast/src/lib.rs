@@ -16,6 +16,7 @@
 mod artifact;
 pub mod baseline;
 mod card;
+mod day;
 mod demotion;
 mod ensemble;
 mod error;

@@ -10,7 +10,7 @@ use crate::artifact::Artifact;
 use crate::baseline::last_peak;
 use crate::ensemble::{Ensemble, Row};
 use crate::error::ForecastError;
-use crate::features::Features;
+use crate::features::{Features, INPUTS};
 use crate::load::{Prediction, Quantiles, Resource, ResourceForecast, Sample, Status, round};
 use crate::network::{BLOCK, Block, OUTPUTS};
 use crate::numeric::larger;
@@ -33,9 +33,12 @@ impl Model {
     /// Builds the inference form of an artifact.
     ///
     /// # Errors
-    /// [`ForecastError::Damaged`] if its tensors do not have the shapes that its card promises.
+    /// [`ForecastError::OtherInputs`] if it was made for other inputs, [`ForecastError::Damaged`] if its tensors do not have the shapes that its card promises.
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, ForecastError> {
         let card = artifact.card();
+        if card.inputs != INPUTS {
+            return Err(ForecastError::OtherInputs { inputs: card.inputs });
+        }
         let networks = |resource| {
             let hidden = card.hidden.get(&resource);
             hidden.map(|size| Ensemble::from_tensors(artifact.tensors(), resource, *size, card.members)).transpose()

@@ -16,6 +16,7 @@
 //! An event time before the node's last one counts as the last one.
 
 use crate::Resource;
+use crate::day::DAY_MINUTES;
 use crate::demotion::{self, Scores, WindowScore};
 use crate::features::Features;
 use crate::history::History;
@@ -24,18 +25,18 @@ use crate::load::Sample;
 /// Length of a context window in event time: 60 minutes, in milliseconds.
 pub const CONTEXT_WINDOW_MS: i64 = 60 * MINUTE_MS;
 
-/// How much past determines what the network says: two context windows (the forecasting state's life), the 121
-/// minutes of its first features with the minutes cut at both ends, and one more window, over which gaps are filled.
-const NETWORK_REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + 123 * MINUTE_MS;
+/// How much past determines what the network says: two context windows (the forecasting state's life), the day of its
+/// first features with the minutes cut at both ends, and one more window, over which gaps are filled.
+const NETWORK_REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + (DAY_MINUTES + 2) * MINUTE_MS;
 
 /// How much past determines a node's state: the windows by which the network is judged, the one in progress, and what
-/// determines its first forecast that is scored in them; 9 hours and 8 minutes.
+/// determines its first forecast that is scored in them; 31 hours and 11 minutes.
 pub const REACH_MS: i64 =
     NETWORK_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + demotion::OUTCOME_MINUTES * MINUTE_MS;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 
-/// Everything remembered of one node; about 4 KiB with a hidden size of 32, and 2 KiB more for each further member. Belongs to one model: do not pass
+/// Everything remembered of one node; about 10 KiB with a hidden size of 32, and 2 KiB more for each further member. Belongs to one model: do not pass
 /// it to another.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NodeState {

@@ -52,10 +52,10 @@ fn no_bit_changes(model: &Model, nodes: usize) -> usize {
 #[test]
 fn several_networks_step_and_restart_like_one() {
     let model = Model::from_artifact(&small_model(2).unwrap()).unwrap();
-    let samples = steady(4, MINUTE_MS, 900);
+    let samples = steady(4, MINUTE_MS, 2_000);
     let full = run(&model, &samples);
-    assert_eq!(full[899].status, Status::Ready);
-    for at in [700, 850, 899] {
+    assert_eq!(full[1_999].status, Status::Ready);
+    for at in [1_900, 1_950, 1_999] {
         let since = samples[at].timestamp_ms - REACH_MS;
         let kept = samples.partition_point(|sample| sample.timestamp_ms < since);
         assert!(kept > 0);
@@ -145,6 +145,19 @@ fn a_resource_that_was_never_measured_is_zero() {
     assert!(last.cpu.peak.p90 > 0.0);
 }
 
+/// A day and a half of reports with jitter, gaps and missing resources, none of them so long that a node begins afresh.
+fn days() -> impl Strategy<Value = Vec<Sample>> {
+    let step = prop_oneof![
+        10 => 5_000i64..15_000,
+        200 => 50_000i64..70_000,
+        6 => 200_000i64..400_000,
+        1 => 600_000i64..CONTEXT_WINDOW_MS / 2,
+    ];
+    let value = prop_oneof![20 => (0f32..1.5).prop_map(Some), 1 => Just(None)];
+    let report = (step, value.clone(), value);
+    (0i64..10_000_000, prop::collection::vec(report, 1_900..2_600)).prop_map(|(begun, reports)| stamped(begun, reports))
+}
+
 /// Reports with jitter, gaps of all lengths and missing resources.
 fn reports() -> impl Strategy<Value = Vec<Sample>> {
     let step = prop_oneof![
@@ -156,14 +169,40 @@ fn reports() -> impl Strategy<Value = Vec<Sample>> {
     ];
     let value = prop_oneof![8 => (0f32..1.5).prop_map(Some), 1 => Just(None)];
     let report = (step, value.clone(), value);
-    (0i64..10_000_000, prop::collection::vec(report, 150..500)).prop_map(|(begun, reports)| {
-        let mut timestamp_ms = 1_600_000_000_000 + begun;
-        let sample = |(step, cpu, memory): (i64, Option<f32>, Option<f32>)| {
-            timestamp_ms += step;
-            Sample { timestamp_ms, interval_ms: 60_000, cpu, memory }
-        };
-        reports.into_iter().map(sample).collect()
-    })
+    (0i64..10_000_000, prop::collection::vec(report, 150..500)).prop_map(|(begun, reports)| stamped(begun, reports))
+}
+
+/// The reports at event times that go on by their steps.
+fn stamped(begun: i64, reports: Vec<(i64, Option<f32>, Option<f32>)>) -> Vec<Sample> {
+    let mut timestamp_ms = 1_600_000_000_000 + begun;
+    let sample = |(step, cpu, memory): (i64, Option<f32>, Option<f32>)| {
+        timestamp_ms += step;
+        Sample { timestamp_ms, interval_ms: 60_000, cpu, memory }
+    };
+    reports.into_iter().map(sample).collect()
+}
+
+/// From report `at` on: by a model that saw all before it, and by one that saw what came since an event time.
+fn since(samples: &[Sample], at: usize, since_ms: i64) -> [Vec<(Status, Vec<u32>, Vec<u32>)>; 2] {
+    let model = Model::shipped().unwrap();
+    let kept = samples.partition_point(|sample| sample.timestamp_ms < since_ms);
+    let full = run(&model, samples)[at..].iter().map(bits).collect();
+    let short = run(&model, &samples[kept..])[at - kept..].iter().map(bits).collect();
+    [full, short]
+}
+
+#[test]
+fn a_forecast_depends_on_yesterday() {
+    let model = Model::shipped().unwrap();
+    let samples = steady(4, MINUTE_MS, 1_800);
+    let mut other = samples.clone();
+    for sample in &mut other[330..350] {
+        sample.cpu = Some(0.9);
+    }
+    let (straight, other) = (run(&model, &samples), run(&model, &other));
+    // Some hours later it is forgotten, and a day later it is known again.
+    assert_eq!(bits(&straight[1_700]).1, bits(&other[1_700]).1);
+    assert_ne!(bits(&straight[1_440 + 330]).1, bits(&other[1_440 + 330]).1);
 }
 
 proptest! {
@@ -171,12 +210,15 @@ proptest! {
 
     #[test]
     fn reports_beyond_reach_change_no_bit(samples in reports(), share in 0.3f64..1.0) {
-        let model = Model::shipped().unwrap();
         let at = ((samples.len() - 1) as f64 * share) as usize;
-        let since = samples[at].timestamp_ms - REACH_MS;
-        let kept = samples.partition_point(|sample| sample.timestamp_ms < since);
-        let full: Vec<_> = run(&model, &samples)[at..].iter().map(bits).collect();
-        let short: Vec<_> = run(&model, &samples[kept..])[at - kept..].iter().map(bits).collect();
+        let [full, short] = since(&samples, at, samples[at].timestamp_ms - REACH_MS);
+        prop_assert_eq!(full, short);
+    }
+
+    #[test]
+    fn reports_beyond_reach_change_no_bit_after_a_day(samples in days(), share in 0.85f64..1.0) {
+        let at = ((samples.len() - 1) as f64 * share) as usize;
+        let [full, short] = since(&samples, at, samples[at].timestamp_ms - REACH_MS);
         prop_assert_eq!(full, short);
     }
 
@@ -188,11 +230,9 @@ proptest! {
         for sample in &samples[..at] {
             assert_eq!(model.predict(&mut [(&mut state, *sample)]).len(), 1);
         }
-        let since = state.needed_since_ms();
-        prop_assume!(since < i64::MAX);
-        let kept = samples.partition_point(|sample| sample.timestamp_ms < since);
-        let full: Vec<_> = run(&model, &samples)[at..].iter().map(bits).collect();
-        let short: Vec<_> = run(&model, &samples[kept..])[at - kept..].iter().map(bits).collect();
+        let needed = state.needed_since_ms();
+        prop_assume!(needed < i64::MAX);
+        let [full, short] = since(&samples, at, needed);
         prop_assert_eq!(full, short);
     }
 

@@ -183,6 +183,8 @@ fn options_out_of_range_are_named() {
     assert_eq!(name(TrainOptions { steps: 0, ..quick(1) }), "steps");
     assert_eq!(name(TrainOptions { batch: 0, ..quick(1) }), "batch");
     assert_eq!(name(TrainOptions { train_share: 1.0, ..quick(1) }), "train_share");
+    let none = TimeBudget { limit: Duration::ZERO, elapsed: Arc::new(|| Duration::ZERO) };
+    assert_eq!(name(TrainOptions { time_budget: Some(none), ..quick(1) }), "time_budget");
     let held_out_nodes = vec!["nobody".to_owned()];
     assert_eq!(name(TrainOptions { held_out_nodes, ..quick(1) }), "held_out_nodes");
 }

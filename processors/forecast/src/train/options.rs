@@ -78,6 +78,9 @@ impl TrainOptions {
         if !(self.train_share > 0.0 && self.train_share < 1.0) {
             return fault("train_share", "must lie between 0 and 1");
         }
+        if self.time_budget.as_ref().is_some_and(|budget| budget.limit.is_zero()) {
+            return fault("time_budget", "must be longer than no time at all, e.g. 20m");
+        }
         Ok(())
     }
 }

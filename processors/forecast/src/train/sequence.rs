@@ -18,6 +18,7 @@ use super::augment;
 use super::options::TrainOptions;
 use super::segment::Segment;
 use super::simulate;
+use crate::day::DAY_MINUTES;
 use crate::features::{Features, INPUTS};
 use crate::history::{BARS, History};
 use crate::load::{HORIZON_MS, PATH_MINUTES, Resource};
@@ -33,8 +34,11 @@ const VARIED_SHARE: f64 = 0.4;
 const THINNED_SHARE: f64 = 0.06;
 /// Least share of the recorded sequences for each report interval, so that a short recording of another interval counts.
 const LEAST_INTERVAL_SHARE: f64 = 0.03;
-/// Minutes of past before the first step, where the segment has them.
-const WARM_MINUTES: i64 = BARS as i64;
+/// Share of the sequences that begin on a node's first day: nothing is known of the day before.
+const FIRST_DAY_SHARE: f64 = 0.25;
+/// Minutes of past before the first step, where the segment has them: on the first day, and later.
+const FIRST_DAY_MINUTES: i64 = BARS as i64;
+const WARM_MINUTES: i64 = DAY_MINUTES + 2;
 
 /// One step: its inputs and what followed.
 #[derive(Debug, Clone, Copy)]
@@ -90,22 +94,26 @@ impl Sampler {
     fn stretch(&self, rng: &mut ChaCha8Rng) -> Segment {
         if !self.simulated.is_empty() && rng.random_bool(SIMULATED_SHARE) {
             let segment = &self.simulated[rng.random_range(0..self.simulated.len())];
-            let from = start(segment, span_ms(segment.interval_ms), rng);
-            return augment::cut(segment, from, span_ms(segment.interval_ms));
+            let span = span_ms(segment.interval_ms, warm_minutes(rng));
+            return augment::cut(segment, start(segment, span, rng), span);
         }
         let segment = self.pick(rng);
         let thin = self.augment && segment.interval_ms == MINUTE_MS && rng.random_bool(THINNED_SHARE);
-        let span = span_ms(if thin { 5 * MINUTE_MS } else { segment.interval_ms });
+        let interval_ms = if thin { 5 * MINUTE_MS } else { segment.interval_ms };
         let stretch = if self.augment && rng.random_bool(VARIED_SHARE) {
-            self.vary(segment, span, rng)
+            self.vary(segment, interval_ms, rng)
         } else {
+            let span = span_ms(interval_ms, warm_minutes(rng));
             augment::cut(segment, start(segment, span, rng), span)
         };
         if thin { augment::thin(&stretch, rng) } else { stretch }
     }
 
-    fn vary(&self, segment: &Segment, span: i64, rng: &mut ChaCha8Rng) -> Segment {
+    fn vary(&self, segment: &Segment, interval_ms: i64, rng: &mut ChaCha8Rng) -> Segment {
         let speed = if rng.random_bool(0.4) { f64::exp2(rng.random_range(-1.0..1.0)) } else { 1.0 };
+        // In warped time a day is no day.
+        let warm = if speed == 1.0 { warm_minutes(rng) } else { FIRST_DAY_MINUTES };
+        let span = span_ms(interval_ms, warm);
         let needed = (span as f64 * speed) as i64;
         let from = start(segment, needed, rng);
         let mut stretch =
@@ -153,9 +161,14 @@ fn stride_ms(interval_ms: i64) -> i64 {
     interval_ms.clamp(MINUTE_MS, HORIZON_MS)
 }
 
+/// Minutes of warm-up of a sequence.
+fn warm_minutes(rng: &mut ChaCha8Rng) -> i64 {
+    if rng.random_bool(FIRST_DAY_SHARE) { FIRST_DAY_MINUTES } else { WARM_MINUTES }
+}
+
 /// Length of a stretch: warm-up, steps, and the horizon of the last one.
-fn span_ms(interval_ms: i64) -> i64 {
-    WARM_MINUTES * MINUTE_MS + (STEPS as i64 + 1) * stride_ms(interval_ms) + HORIZON_MS
+fn span_ms(interval_ms: i64, warm_minutes: i64) -> i64 {
+    warm_minutes * MINUTE_MS + (STEPS as i64 + 1) * stride_ms(interval_ms) + HORIZON_MS
 }
 
 /// A random beginning such that the stretch fits, if it can.
@@ -226,7 +239,7 @@ mod tests {
             series: 0,
             interval_ms: 10_000,
             times: (0..2_400).map(|tick| tick * 10_000).collect(),
-            points: (0..2_400).map(|tick| if tick == 1_000 { 90.0 } else { 10.0 }).collect(),
+            points: (0..2_400).map(|tick| if tick == 2_000 { 90.0 } else { 10.0 }).collect(),
         };
         let steps = steps(&stretch, 20_000);
         assert_eq!(steps.len(), STEPS);

@@ -1,7 +1,7 @@
 //! Simulated nodes, so that a network meets more kinds of load than the recordings hold.
 //!
 //! A node is a sum of habits drawn at random: a level, a daily shape, autoregressive noise with heavy tails, jobs that
-//! return every 5 to 120 minutes, bursts at random times that rise and decay, and shifts of level. Every fourth node
+//! return every 5 to 120 minutes or once a day, bursts at random times that rise and decay, and shifts of level. Every fourth node
 //! is one of a batch [`Cluster`] instead. A node is sampled every 10 s and
 //! kept at 10 s, 1 minute or 5 minutes.
 
@@ -93,7 +93,8 @@ fn calm(resource: Resource) -> f32 {
 impl Habits {
     fn draw(resource: Resource, rng: &mut ChaCha8Rng) -> Self {
         let calm = calm(resource);
-        let jobs = (0..rng.random_range(0..4)).map(|_| Job::draw(calm, rng)).collect();
+        let mut jobs: Vec<Job> = (0..rng.random_range(0..4)).map(|_| Job::draw(calm, rng)).collect();
+        jobs.extend((0..rng.random_range(0..4)).map(|_| Job::draw_daily(calm, rng)).collect::<Vec<_>>());
         let bursty = rng.random_bool(0.6);
         Self {
             level: exponential(rng, if calm < 1.0 { 40.0 } else { 14.0 }).min(80.0) + 0.2,
@@ -146,6 +147,19 @@ impl Job {
             length: rng.random_range(2.0..(0.5 * period).min(90.0)),
             height: calm * exponential(rng, 15.0).min(60.0),
             jitter: if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..0.1) * period },
+            next: rng.random_range(0.0..period),
+            until: 0.0,
+        }
+    }
+
+    /// A job that runs at the same time each day, give or take some minutes.
+    fn draw_daily(calm: f32, rng: &mut ChaCha8Rng) -> Self {
+        let period = TICKS_PER_DAY as f32;
+        Self {
+            period,
+            length: rng.random_range(2.0..360.0),
+            height: calm * exponential(rng, 15.0).min(60.0),
+            jitter: if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..30.0) },
             next: rng.random_range(0.0..period),
             until: 0.0,
         }
