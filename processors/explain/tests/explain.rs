@@ -258,8 +258,8 @@ fn what_cannot_be_explained_is_told_in_a_sentence() {
     );
     assert_eq!(
         said(&[&log.load[600..], &log.quotas], "node-a", Wanted::Sequence(10)),
-        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 10 h of reports before \
+        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 32 h of reports before \
          it the decision cannot be reproduced"
     );
-    assert!(said(&[&log.quotas], "node-a", Wanted::Last).contains("tidegate.load/0/1398, is not here any more"));
+    assert!(said(&[&log.quotas], "node-a", Wanted::Last).contains("tidegate.load/0/3998, is not here any more"));
 }

@@ -138,7 +138,12 @@ mod tests {
                 }
                 history
             };
-            prop_assert_eq!(run(0), run(loads.len() - BARS));
+            // The day is longer: it has a test of its own.
+            let kept = |history: History| {
+                let History { mean, max, value, minute, sum, count, measured, .. } = history;
+                (mean, max, value, minute, sum, count, measured)
+            };
+            prop_assert_eq!(kept(run(0)), kept(run(loads.len() - BARS)));
         }
     }
 }
