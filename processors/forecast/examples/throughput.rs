@@ -9,7 +9,8 @@ use std::time::Instant;
 use tidegate_forecast::{Artifact, Model, NodeState, Sample};
 
 const NODES: usize = 2_000;
-const WARM_MINUTES: i64 = 180;
+/// More than a day, so that every input is known.
+const WARM_MINUTES: i64 = 1_500;
 const MEASURED_MINUTES: i64 = 100;
 
 /// A load that moves, different for each node.

@@ -182,12 +182,14 @@ fn stamped(begun: i64, reports: Vec<(i64, Option<f32>, Option<f32>)>) -> Vec<Sam
     reports.into_iter().map(sample).collect()
 }
 
+/// A forecast, bit for bit.
+type Bits = (Status, Vec<u32>, Vec<u32>);
+
 /// From report `at` on: by a model that saw all before it, and by one that saw what came since an event time.
-fn since(samples: &[Sample], at: usize, since_ms: i64) -> [Vec<(Status, Vec<u32>, Vec<u32>)>; 2] {
-    let model = Model::shipped().unwrap();
+fn since(model: &Model, samples: &[Sample], at: usize, since_ms: i64) -> [Vec<Bits>; 2] {
     let kept = samples.partition_point(|sample| sample.timestamp_ms < since_ms);
-    let full = run(&model, samples)[at..].iter().map(bits).collect();
-    let short = run(&model, &samples[kept..])[at - kept..].iter().map(bits).collect();
+    let full = run(model, samples)[at..].iter().map(bits).collect();
+    let short = run(model, &samples[kept..])[at - kept..].iter().map(bits).collect();
     [full, short]
 }
 
@@ -210,15 +212,17 @@ proptest! {
 
     #[test]
     fn reports_beyond_reach_change_no_bit(samples in reports(), share in 0.3f64..1.0) {
+        let model = Model::shipped().unwrap();
         let at = ((samples.len() - 1) as f64 * share) as usize;
-        let [full, short] = since(&samples, at, samples[at].timestamp_ms - REACH_MS);
+        let [full, short] = since(&model, &samples, at, samples[at].timestamp_ms - REACH_MS);
         prop_assert_eq!(full, short);
     }
 
     #[test]
     fn reports_beyond_reach_change_no_bit_after_a_day(samples in days(), share in 0.85f64..1.0) {
+        let model = Model::shipped().unwrap();
         let at = ((samples.len() - 1) as f64 * share) as usize;
-        let [full, short] = since(&samples, at, samples[at].timestamp_ms - REACH_MS);
+        let [full, short] = since(&model, &samples, at, samples[at].timestamp_ms - REACH_MS);
         prop_assert_eq!(full, short);
     }
 
@@ -232,7 +236,7 @@ proptest! {
         }
         let needed = state.needed_since_ms();
         prop_assume!(needed < i64::MAX);
-        let [full, short] = since(&samples, at, needed);
+        let [full, short] = since(&model, &samples, at, needed);
         prop_assert_eq!(full, short);
     }
 
