@@ -44,6 +44,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether the file gives its beginning.
+    pub(super) fn has_beginning(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// The control, beginning at `next` where the file gives no beginning.
     pub(super) fn control(&self, next: i64) -> Control {
         let timestamp = self.from.unwrap_or(next);
