@@ -22,7 +22,7 @@ use crate::exit::{self, failure};
   why = \"release 4.2\"
 
   [[control]]
-  target = \"pool:web\"
+  target = \"pool:pool-03\"
   freeze = true
   until = \"2h\"
 

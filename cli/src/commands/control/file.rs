@@ -195,9 +195,9 @@ why = 'test'
         assert_eq!(
             words,
             [
-                "pool:web: freeze",
+                "pool:pool-03: freeze",
                 "node-0003: override 1500",
-                "pool:batch: min 200, max 900.5, policy headroom, mode recommend"
+                "pool:pool-07: min 200, max 900.5, policy headroom, mode recommend"
             ]
         );
     }

@@ -16,9 +16,9 @@ use crate::exit::{self, failure};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate control set node-0003 --override 1500 --by alice --why 'load test'
-  tidegate control set pool:web --freeze --until 2h --by alice --why 'release 4.2'
+  tidegate control set pool:pool-03 --freeze --until 2h --by alice --why 'release 4.2'
   tidegate control set node-0003 --min 500 --max 2000 --policy headroom --by bob --why 'ticket 77'
-  tidegate control set pool:batch --mode recommend --by bob --why 'first week: look on'")]
+  tidegate control set pool:pool-07 --mode recommend --by bob --why 'first week: look on'")]
 pub(super) struct Set {
     /// Node id, or pool:NAME for all nodes of a pool
     #[arg(value_name = "NODE|pool:NAME")]
