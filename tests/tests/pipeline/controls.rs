@@ -133,7 +133,7 @@ fn override_freeze_recommend_and_clear_hold_by_event_time(broker: &TestBroker) {
 }
 
 /// No command of an event time before its control's beginning is touched.
-fn by_event_time(pipeline: &Pipeline<'_>) {
+fn by_event_time(pipeline: &Pipeline) {
     let begin = |target: &str| {
         let controls = pipeline.read(Topic::Controls);
         let mut decoder = tidegate_schemas::Decoder::new(std::sync::Arc::new(tidegate_schemas::CatalogueIds));
