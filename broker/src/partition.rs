@@ -15,8 +15,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::BrokerError;
 use crate::logging::QuietContext;
+use crate::overtaken::Overtaken;
 use crate::settings::{KafkaSettings, create};
-use crate::tail::{Overtaken, RawRecord, raw, watermarks};
+use crate::tail::{RawRecord, raw, watermarks};
 
 /// Records of the first stretch backwards; each further one is twice as long.
 const FIRST: i64 = 500;
