@@ -24,15 +24,15 @@ const NODES: usize = 3;
 const ROUNDS: i64 = 300;
 
 /// A running pipeline that is fed round by round.
-struct Fed<'a> {
-    pipeline: Pipeline<'a>,
+struct Fed {
+    pipeline: Pipeline,
     running: Running,
     rounds: std::vec::IntoIter<Vec<LoadReport>>,
     sent: usize,
 }
 
-impl<'a> Fed<'a> {
-    fn new(broker: &'a TestBroker, name: &str) -> Self {
+impl Fed {
+    fn new(broker: &TestBroker, name: &str) -> Self {
         let pipeline = Pipeline::new(broker, name);
         let running = pipeline.start(&["run", "forecast", "quota"]);
         let rounds: Vec<Vec<LoadReport>> = reports(NODES, ROUNDS).chunks(NODES).map(<[_]>::to_vec).collect();
