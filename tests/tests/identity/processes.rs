@@ -34,7 +34,7 @@ impl Process {
         std::fs::write(&file, settings_text(manner)).unwrap();
         let (batch, file) = (manner.max_batch.to_string(), file.to_str().unwrap());
         let command = ["run", "forecast", "quota", "--max-batch", &batch, "--config", file];
-        let place = ["--brokers", site.bootstrap(), "--prefix", &site.prefix, "--metrics-listen", "127.0.0.1:0"];
+        let place = ["--brokers", site.bootstrap(), "--prefix", site.prefix(), "--metrics-listen", "127.0.0.1:0"];
         let mut running = binary::spawn(&[&command[..], &place[..]].concat());
         running.wait_for("/metrics", PATIENCE).unwrap();
         let said = running.stderr();

@@ -67,7 +67,7 @@ pub(crate) fn agree(site: &Site<'_>, plan: &Plan<'_>) {
     let started = Instant::now();
     let trial = Trial::published_to_three(site, plan);
     let reference = trial.outcome();
-    println!("{}{first}: {} reports, {:.1} s", site.prefix, trial.load.len(), started.elapsed().as_secs_f64());
+    println!("{}{first}: {} reports, {:.1} s", site.prefix(), trial.load.len(), started.elapsed().as_secs_f64());
     for (name, run) in VARIANTS {
         let started = Instant::now();
         site.reset();
@@ -75,7 +75,7 @@ pub(crate) fn agree(site: &Site<'_>, plan: &Plan<'_>) {
         let outcome = trial.outcome();
         reference.assert_same(first, &outcome, name);
         let repeated = (outcome.forecasts.repeated, outcome.quotas.repeated);
-        println!("{}{name}: repeated {repeated:?}, {:.1} s", site.prefix, started.elapsed().as_secs_f64());
+        println!("{}{name}: repeated {repeated:?}, {:.1} s", site.prefix(), started.elapsed().as_secs_f64());
     }
 }
 
@@ -83,7 +83,7 @@ impl<'a> Trial<'a> {
     fn published_to_three(site: &'a Site<'a>, plan: &'a Plan<'a>) -> Self {
         let processes = [(); 3].map(|()| Process::start(site, WHOLE));
         site.wait_until_shared(3);
-        let place = ["--brokers", site.bootstrap(), "--prefix", &site.prefix];
+        let place = ["--brokers", site.bootstrap(), "--prefix", site.prefix()];
         // Small batches on the topic, so that a reader can take a little of each partition.
         let folder = tempfile::tempdir().unwrap();
         let settings = folder.path().join("publish.toml");
