@@ -49,7 +49,7 @@ pub const BASELINE_MINUTES: f32 = 10.0;
 /// How long a burst of violations is thought to last, in minutes: what the guard puts down to chance.
 pub const BURST_MINUTES: f64 = 5.0;
 /// Excess that is borne, and excess that adds one spread of the scores to the margin: in days' worth of the target.
-pub const PATIENCE_DAYS: f64 = 5.0;
+pub const PATIENCE_DAYS: f64 = 6.0;
 /// Excess is counted up to this, in days' worth of the target.
 const MOST_DAYS: f64 = 20.0;
 /// Decisions that wait stand at least this far apart, so that at most 60 wait.
