@@ -13,8 +13,8 @@
 //! autoscaling at Google", EuroSys 2020), and weighted quantiles keep their coverage up to the drift within that time
 //! (Barber, Candès, Ramdas and Tibshirani, "Conformal prediction beyond exchangeability", Annals of Statistics 2023). So
 //! that a new node has a margin, the training data's scores stand in, with the weight of [`PRIOR_MINUTES`] of outcomes.
-//! A guard bounds what a wrong prior can do: the margin is never below what the node's own scores alone want, less what
-//! chance explains. Violations come in bursts, so their time is uncertain by about √([`BURST_MINUTES`] · target · time).
+//! A guard bounds what a wrong prior can do: the margin is what the node's own scores alone want, but for what chance
+//! explains. Violations come in bursts, so their time is uncertain by about √([`BURST_MINUTES`] · target · time).
 //!
 //! While no model forecasts for a node, its scores are those of the baseline, and the prior is the baseline's own, with the
 //! weight of [`BASELINE_MINUTES`] at most: how a load moves above its last peak differs between nodes far more than
@@ -145,9 +145,13 @@ impl State {
         };
         let with_prior = |bin: usize| own(bin) + f64::from(shares[bin]) * f64::from(weight);
         let margin = upper_quantile(with_prior, target * (total + f64::from(weight))).unwrap_or(0.0);
+        // The node's own scores alone, with more or fewer violations than wanted: as many as chance explains.
         let wanted = target * total;
-        let guard = upper_quantile(own, wanted + (BURST_MINUTES * wanted).sqrt());
-        (guard.map_or(margin, |guard| guard.max(margin)) + self.catching_up(total, target)) / 1e4
+        let chance = (BURST_MINUTES * wanted).sqrt();
+        let at_least = upper_quantile(own, wanted + chance).unwrap_or(f64::NEG_INFINITY);
+        let at_most = Some(wanted - chance).filter(|fewer| *fewer > 0.0).and_then(|fewer| upper_quantile(own, fewer));
+        let guarded = margin.min(at_most.unwrap_or(f64::INFINITY)).max(at_least);
+        (guarded + self.catching_up(total, target)) / 1e4
     }
 
     /// What the margin gains while violations stay in excess: spreads of the node's own scores, from median to 0.9 quantile.
