@@ -109,6 +109,13 @@ impl<T: Record> Intake<T> {
         Ok(())
     }
 
+    /// Gives back what was polled and not taken: while this waits, its partition may go to somebody else.
+    pub(crate) fn put_back(&mut self) {
+        let Some(item) = self.held.take() else { return };
+        let source = item.source();
+        seek_back(&self.consumer, source.partition, &self.topic, source.offset);
+    }
+
     /// Keeps the membership alive while nothing may be taken: input is paused, events are served.
     pub(crate) fn idle(&self) {
         idle(&self.consumer);
@@ -149,12 +156,13 @@ fn idle(consumer: &BaseConsumer<GroupContext>) {
         None => {}
         Some(Err(e)) => tracing::debug!("while the input is paused: {e}"),
         // A partition that became ours in this very poll was not paused yet: its record is read again.
-        Some(Ok(message)) => {
-            let offset = Offset::Offset(message.offset());
-            if let Err(e) = consumer.seek(message.topic(), message.partition(), offset, Duration::from_secs(5)) {
-                tracing::error!("{}/{}: {e}", message.topic(), message.partition());
-            }
-        }
+        Some(Ok(message)) => seek_back(consumer, message.partition(), message.topic(), message.offset()),
+    }
+}
+
+fn seek_back(consumer: &BaseConsumer<GroupContext>, partition: i32, topic: &str, offset: i64) {
+    if let Err(e) = consumer.seek(topic, partition, Offset::Offset(offset), Duration::from_secs(5)) {
+        tracing::error!("{topic}/{partition}/{offset} is to be read again: {e}");
     }
 }
 

@@ -199,7 +199,69 @@ mod tests {
         assert_eq!(ledger.committable(0), None);
     }
 
+    /// What happens to one partition of a member.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Take { outputs: u32 },
+        Acknowledge(proptest::sample::Index),
+        Revoke,
+        Assign,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => (0u32..4).prop_map(|outputs| Event::Take { outputs }),
+            6 => any::<proptest::sample::Index>().prop_map(Event::Acknowledge),
+            1 => Just(Event::Revoke),
+            1 => Just(Event::Assign),
+        ]
+    }
+
     proptest! {
+        /// Partitions come and go with outputs in flight: acknowledgements of an earlier assignment may come late or never,
+        /// and nothing is committed that the present one has not seen acknowledged, nor anything while there is none.
+        #[test]
+        fn rebalances_put_no_commit_ahead(events in proptest::collection::vec(event(), 1..200)) {
+            let mut ledger = CommitLedger::default();
+            let (mut assigned, mut next, mut committed) = (false, 0, 0);
+            // Tickets of all assignments; the offsets of the present one that wait, once for each output.
+            let mut in_flight: Vec<(usize, u32, i64)> = Vec::new();
+            let mut assignment = 0;
+            for event in events {
+                match event {
+                    Event::Take { outputs } => {
+                        let ticket = ledger.take(7, next, outputs);
+                        prop_assert_eq!(ticket == NO_TICKET, !assigned);
+                        if assigned {
+                            in_flight.extend((0..outputs).map(|_| (ticket, assignment, next)));
+                            next += 1;
+                        }
+                    }
+                    Event::Acknowledge(index) if !in_flight.is_empty() => {
+                        let (ticket, ..) = in_flight.swap_remove(index.index(in_flight.len()));
+                        ledger.acknowledge(ticket);
+                    }
+                    Event::Acknowledge(_) => {}
+                    Event::Revoke => {
+                        ledger.revoke(7);
+                        assigned = false;
+                    }
+                    Event::Assign => {
+                        // The new assignment reads on from what was committed.
+                        ledger.assign(7, None);
+                        (assigned, next) = (true, committed);
+                        assignment += 1;
+                    }
+                }
+                let lowest = in_flight.iter().filter(|f| f.1 == assignment).map(|f| f.2).min();
+                if let Some(c) = ledger.committable(7) {
+                    prop_assert!(assigned && c.offset >= committed);
+                    prop_assert_eq!(c.offset, lowest.unwrap_or(next));
+                    committed = c.offset;
+                }
+            }
+        }
+
         /// Whatever the order of acknowledgements, nothing at or after the lowest waiting offset is committable, and in
         /// the end everything is.
         #[test]

@@ -19,6 +19,7 @@ mod intake;
 mod job;
 mod ledger;
 mod logging;
+mod overtaken;
 mod partition;
 pub mod provisioning;
 mod publisher;

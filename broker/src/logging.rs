@@ -45,8 +45,9 @@ impl QuietLog {
     }
 
     pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
-        // The end of a partition is news for its reader, not a fault.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        // The end of a partition, and that an offset is gone, is news for its reader, not a fault.
+        let for_reader = [RDKafkaErrorCode::PartitionEOF, RDKafkaErrorCode::AutoOffsetReset];
+        if error.rdkafka_error_code().is_some_and(|code| for_reader.contains(&code)) {
             return;
         }
         let kind = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| format!("{code:?}"));

@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::BrokerError;
 use crate::logging::QuietContext;
+use crate::overtaken::Overtaken;
 use crate::settings::{ASK, KafkaSettings, create};
 
 /// Where to begin.
@@ -45,11 +46,14 @@ pub struct RawRecord {
 /// A reader of one topic.
 pub struct Tail {
     consumer: BaseConsumer<QuietContext>,
+    brokers: String,
     topic: String,
     /// Partitions that have not been read to their end yet, with the end that they had at the start.
     behind: BTreeMap<i32, i64>,
     /// Next offset of each of them.
     position: BTreeMap<i32, i64>,
+    /// When the last record came.
+    heard: Instant,
     overtaken: Overtaken,
 }
 
@@ -101,7 +105,9 @@ impl Tail {
             list.add_partition_offset(topic, partition, offset).map_err(|e| BrokerError::kafka(what(), e))?;
         }
         consumer.assign(&list).map_err(|e| BrokerError::kafka(format!("reading {topic}"), e))?;
-        Ok(Self { consumer, topic: topic.into(), behind, position, overtaken: Overtaken::default() })
+        let (heard, overtaken) = (Instant::now(), Overtaken::default());
+        let (brokers, topic) = (settings.brokers.clone(), topic.into());
+        Ok(Self { consumer, brokers, topic, behind, position, heard, overtaken })
     }
 
     /// The next record, or `None` where there is none within `wait`.
@@ -112,6 +118,7 @@ impl Tail {
         match self.consumer.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => {
+                self.heard = Instant::now();
                 if let Some(next) = self.position.get_mut(&message.partition()) {
                     *next = message.offset() + 1;
                 }
@@ -149,13 +156,13 @@ impl Tail {
     pub fn next_before_end(&mut self, patience: Duration) -> Result<Option<RawRecord>, BrokerError> {
         let started = Instant::now();
         while !self.caught_up() {
-            self.go_on_from_what_is_left()?;
             if let Some(record) = self.next(Duration::from_millis(100))? {
                 return Ok(Some(record));
             }
+            self.go_on_from_what_is_left()?;
             if started.elapsed() > patience {
                 let message = format!("{} gave nothing for {} s", self.topic, patience.as_secs());
-                return Err(BrokerError::Unreachable { brokers: self.topic.clone(), message });
+                return Err(BrokerError::Unreachable { brokers: self.brokers.clone(), message });
             }
         }
         Ok(None)
@@ -163,7 +170,7 @@ impl Tail {
 
     /// Goes on behind what the broker deleted before it was read.
     fn go_on_from_what_is_left(&mut self) -> Result<(), BrokerError> {
-        if !self.overtaken.is_due() {
+        if !self.overtaken.is_due(self.heard) {
             return Ok(());
         }
         for (partition, end) in self.behind.clone() {
@@ -180,54 +187,6 @@ impl Tail {
             self.position.insert(partition, next);
         }
         Ok(())
-    }
-}
-
-/// Notices that a broker deletes a log faster than it is read: the client alone would run behind its beginning for ever,
-/// because the beginning that it asked for is gone again when it reads there. The embedded broker keeps so little.
-#[derive(Debug)]
-pub(crate) struct Overtaken {
-    looked: Instant,
-    times: i64,
-}
-
-impl Default for Overtaken {
-    fn default() -> Self {
-        Self { looked: Instant::now(), times: 0 }
-    }
-}
-
-impl Overtaken {
-    /// Time between two looks.
-    const EVERY: Duration = Duration::from_millis(500);
-    /// Records left as a lead, more each time.
-    const LEAD: i64 = 512;
-
-    /// Whether it is time to look.
-    pub(crate) fn is_due(&mut self) -> bool {
-        let due = self.looked.elapsed() >= Self::EVERY;
-        if due {
-            self.looked = Instant::now();
-        }
-        due
-    }
-
-    /// Where to go on, if the partition begins behind `at` by now; an outage is waited out by the reader.
-    pub(crate) fn by(
-        &mut self,
-        consumer: &BaseConsumer<QuietContext>,
-        topic: &str,
-        partition: i32,
-        at: i64,
-    ) -> Option<i64> {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, ASK).ok()?;
-        if low <= at {
-            return None;
-        }
-        let next = low.saturating_add(Self::LEAD * self.times).min(high);
-        tracing::debug!("{topic}/{partition}: deleted up to {low} before it was read from {at}; going on from {next}");
-        self.times += 1;
-        Some(next)
     }
 }
 

@@ -46,15 +46,20 @@ pub(crate) struct Common {
     /// Take schema ids from this registry instead of the built-in catalogue
     #[arg(long, global = true, value_name = "URL", env = "TIDEGATE_SCHEMA_REGISTRY_URL")]
     pub(crate) schema_registry_url: Option<String>,
-    /// Serve /metrics, /live and /ready here
-    #[arg(long, global = true, value_name = "ADDR", env = "TIDEGATE_METRICS_LISTEN")]
-    pub(crate) metrics_listen: Option<String>,
     /// Print results as JSON: one object, or one a line for a stream
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Say more (twice: everything)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// The flag of commands that serve their metrics.
+#[derive(Debug, Args)]
+pub(crate) struct MetricsFlag {
+    /// Serve /metrics, /live and /ready here
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +114,16 @@ mod tests {
         let shown = description().mut_args(|argument| argument.hide_env_values(true));
         let help = shown.term_width(100).render_long_help().to_string();
         insta::assert_snapshot!("help", help);
+    }
+
+    #[test]
+    fn only_what_serves_metrics_takes_an_address_for_them() {
+        let mut all = description();
+        all.build();
+        let serves = |command: &&clap::Command| command.get_arguments().any(|a| a.get_id() == "metrics_listen");
+        let mut names: Vec<&str> = all.get_subcommands().filter(serves).map(clap::Command::get_name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["demo", "edge", "run"]);
     }
 
     #[test]

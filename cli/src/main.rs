@@ -9,6 +9,7 @@ mod http;
 mod pipeline;
 mod policy_spec;
 mod progress;
+mod recorded_controls;
 mod reports;
 mod shutdown;
 mod telemetry;

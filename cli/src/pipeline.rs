@@ -13,7 +13,7 @@ use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus
 use tidegate_forecast::{Artifact, Model};
 use tidegate_schemas::SchemaIds;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
-use tidegate_stages::{ForecastStage, QuotaStage, prior_of};
+use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
 use crate::config::Settings;
 use crate::exit::{self, failure};
@@ -54,10 +54,7 @@ impl Pipeline<'_> {
                 self.spawn(work, "forecast", move |job| run_stage(stage, job))
             }
             Work::Quota => {
-                let mut settings = self.settings.quota()?;
-                // The steering of policy headroom starts from what the model's training saw.
-                settings.headroom.prior = prior_of(&model(self.settings)?, settings.resource);
-                let stage = QuotaStage::new(settings);
+                let stage = QuotaStage::new(primed(self.settings.quota()?, &model(self.settings)?));
                 self.spawn(work, "quota", move |job| run_stage(stage, job))
             }
             Work::Deliver => {

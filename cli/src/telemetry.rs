@@ -8,7 +8,6 @@ use axum::routing::get;
 use prometheus::{Encoder, Registry, TextEncoder};
 use tidegate_broker::Stop;
 
-use crate::config::Settings;
 use crate::http;
 
 /// Starts the log: warnings, for services also what they do; `-v` and `-vv` say more.
@@ -28,9 +27,9 @@ pub(crate) fn start_log(verbose: u8, service: bool) {
 /// Whether the process is ready to work.
 pub(crate) type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Serves `/metrics`, `/live` and `/ready` where the settings ask for it.
-pub(crate) fn serve(settings: &Settings, registry: Registry, ready: Ready, stop: &Stop) -> anyhow::Result<()> {
-    let Some(address) = &settings.metrics_listen else { return Ok(()) };
+/// Serves `/metrics`, `/live` and `/ready` where an address is given for them.
+pub(crate) fn serve(address: Option<&String>, registry: Registry, ready: Ready, stop: &Stop) -> anyhow::Result<()> {
+    let Some(address) = address else { return Ok(()) };
     let at = http::serve(address, router(registry, ready), stop)?;
     tracing::info!("metrics at http://{at}/metrics");
     Ok(())

@@ -17,7 +17,7 @@ mod violations;
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Forecast, ForecastsByState, LoadReport, QuotaCommand};
 
 pub use peaks::SAMPLES_KEPT;
 use peaks::{Judge, Sums};
@@ -70,20 +70,6 @@ pub struct Counts {
     pub judged: u64,
     /// READY forecasts that could not be judged: the reports around them were missing or no longer known.
     pub unjudged: u64,
-}
-
-/// Forecasts by who made them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct ForecastsByState {
-    /// Too little seen: a baseline.
-    #[serde(rename = "WARMING")]
-    pub warming: u64,
-    /// The model.
-    #[serde(rename = "READY")]
-    pub ready: u64,
-    /// A baseline that was better than the model.
-    #[serde(rename = "DEMOTED")]
-    pub demoted: u64,
 }
 
 /// Mean absolute errors of the 5-minute peak in points of load (100 points: the base quota), all over the same forecasts;
@@ -158,11 +144,7 @@ impl Scorecard {
             node.judge.forecast(forecast, &mut self.peaks, &mut self.counts);
         }
         self.counts.forecasts += 1;
-        match forecast.state {
-            ForecastState::Warming => self.by_state.warming += 1,
-            ForecastState::Ready => self.by_state.ready += 1,
-            ForecastState::Demoted => self.by_state.demoted += 1,
-        }
+        self.by_state.count(forecast.state);
     }
 
     /// Takes a quota command.

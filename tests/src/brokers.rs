@@ -67,12 +67,7 @@ impl TestBroker {
     /// Where that fails.
     pub fn provision(&self, prefix: &str) {
         match self {
-            Self::Kafka(kafka) => {
-                let partitions = PARTITIONS.to_string();
-                let flags = ["--partitions", &partitions, "--replication-factor", "1", "--prefix", prefix];
-                let arguments = [&["topics", "apply", "--brokers", kafka.bootstrap()], &flags[..]].concat();
-                drop(binary::run(&arguments, Duration::from_secs(60)).expect_success());
-            }
+            Self::Kafka(kafka) => provision(kafka.bootstrap(), prefix),
             Self::Embedded { cluster, .. } => {
                 for topic in Topic::ALL {
                     let partitions = if topic.partition_by() == PartitionBy::Single { 1 } else { PARTITIONS };
@@ -82,4 +77,15 @@ impl TestBroker {
             }
         }
     }
+}
+
+/// Creates all topics under `prefix` on a real Kafka.
+///
+/// # Panics
+/// Where that fails.
+pub fn provision(bootstrap: &str, prefix: &str) {
+    let partitions = PARTITIONS.to_string();
+    let flags = ["--partitions", &partitions, "--replication-factor", "1", "--prefix", prefix];
+    let arguments = [&["topics", "apply", "--brokers", bootstrap], &flags[..]].concat();
+    drop(binary::run(&arguments, Duration::from_secs(60)).expect_success());
 }

@@ -4,7 +4,8 @@
 //! ```text
 //!  kafka (Apache Kafka, fetched by Maven) ──┐
 //!  broker (either of the two brokers) ──────┼──> tests/*.rs ──> binary (target/release/tidegate)
-//!  python, receiver, client ────────────────┘
+//!  python, receiver, client ────────────────┤
+//!  pipeline (topics under a prefix, load) ──┘
 //!                     bench: the same parts, with a clock
 //! ```
 //!
@@ -20,6 +21,7 @@ pub mod groups;
 pub mod kafka;
 pub mod page;
 pub mod parts;
+pub mod pipeline;
 pub mod places;
 pub mod process;
 pub mod python;

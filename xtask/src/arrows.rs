@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use crate::programs::cargo;
 
+/// What a room may use that runs the stages outside Kafka.
+const AROUND_STAGES: &[&str] =
+    &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
+
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
 const MAY_USE: [(&str, &[&str]); 12] = [
     ("tidegate-schemas", &[]),
@@ -15,14 +19,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
-    (
-        "tidegate-backtest",
-        &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"],
-    ),
-    (
-        "tidegate-explain",
-        &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"],
-    ),
+    ("tidegate-backtest", AROUND_STAGES),
+    ("tidegate-explain", AROUND_STAGES),
     (
         "tidegate",
         &[

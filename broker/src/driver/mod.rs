@@ -164,10 +164,10 @@ impl<'a, S: Stage> Driver<'a, S> {
                         );
                     }
                     if !partitions.is_empty() {
-                        self.read_side()?;
+                        self.in_spite_of_outages("reading the side input", Self::read_side)?;
                     }
                     if self.stage.restores_from_output() && !partitions.is_empty() {
-                        self.restore(&partitions)?;
+                        self.in_spite_of_outages("restoring", |driver| driver.restore(&partitions))?;
                     }
                 }
             }

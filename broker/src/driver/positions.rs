@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::CommitMode;
 use tidegate_schemas::Decoder;
@@ -14,12 +15,53 @@ use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
 use crate::tail::{From, Tail};
 
+/// Time between two signs of life to the group while something long is read.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// Pause before something is read again after an outage.
+const PAUSE: Duration = Duration::from_secs(1);
+
 impl<S: Stage> Driver<'_, S> {
+    /// Reads something from its beginning to its end, and once more where the broker went away meanwhile; a stop ends it.
+    pub(super) fn in_spite_of_outages(
+        &mut self,
+        what: &str,
+        mut read: impl FnMut(&mut Self) -> Result<(), BrokerError>,
+    ) -> Result<(), BrokerError> {
+        self.intake.put_back();
+        loop {
+            let outcome = read(self);
+            self.intake.resume();
+            match outcome {
+                Err(e) if e.is_retryable() && !self.intake.context().stop.is_set() => {
+                    if self.log.is_new(what) {
+                        tracing::warn!("{}: {what} waits: {e}", self.stage.name());
+                    }
+                    let waiting = Instant::now();
+                    while waiting.elapsed() < PAUSE {
+                        self.intake.idle();
+                    }
+                }
+                // Nothing is taken any more.
+                Err(e) if e.is_retryable() => return Ok(()),
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Shows the group that this member lives, if it is time.
+    pub(super) fn sign_of_life(&self, last: &mut Instant) {
+        if last.elapsed() >= SIGN_OF_LIFE {
+            self.intake.idle();
+            *last = Instant::now();
+        }
+    }
+
     /// Reads the saved outputs of partitions from their beginning to their end of now.
     pub(super) fn restore(&mut self, partitions: &[i32]) -> Result<(), BrokerError> {
+        let mut last = Instant::now();
         let mut tail = Tail::partitions(self.settings, &self.output, partitions, From::Beginning)?;
         let mut decoder = Decoder::new(Arc::clone(&self.ids));
-        let stop = &self.intake.context().stop;
+        let stop = self.intake.context().stop.clone();
         let mut read = 0_u64;
         while let Some(record) = tail.next_before_end(ASK)? {
             let value = record.value.as_deref().unwrap_or_default();
@@ -33,6 +75,7 @@ impl<S: Stage> Driver<'_, S> {
                 }
             }
             read += 1;
+            self.sign_of_life(&mut last);
         }
         self.metrics.restored.inc_by(read);
         self.status.restored.fetch_add(read, Ordering::Relaxed);

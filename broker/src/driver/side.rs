@@ -9,7 +9,7 @@
 //! It commits nothing. A record that is wrong is never fatal, and there is nothing to set aside: it stands on its topic.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_schemas::codec::SchemaIds;
 use tidegate_schemas::records::Control;
@@ -55,10 +55,11 @@ impl<S: Stage> Driver<'_, S> {
     pub(super) fn read_side(&mut self) -> Result<(), BrokerError> {
         let Some(side) = &mut self.side else { return Ok(()) };
         let mut tail = Tail::topic(&self.settings.unhurried(), &side.topic, From::Beginning)?;
-        let mut read = 0_u64;
+        let (mut read, mut last) = (0_u64, Instant::now());
         while let Some(record) = tail.next_before_end(ASK)? {
             self.side_record(&record);
             read += 1;
+            self.sign_of_life(&mut last);
         }
         if let Some(side) = &mut self.side {
             tracing::info!(records = read, "{}: {} read", self.stage.name(), side.topic);

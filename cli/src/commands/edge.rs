@@ -16,7 +16,7 @@ use tidegate_producers::{ReportPublisher, ReportSink};
 use tidegate_schemas::records::QuotaCommand;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
 
-use crate::args::Common;
+use crate::args::{Common, MetricsFlag};
 use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::{shutdown, telemetry};
@@ -43,6 +43,8 @@ pub(crate) struct Edge {
     /// Write the newest quota command here; its `quota` is what to obey
     #[arg(long, value_name = "FILE")]
     quota_file: Option<PathBuf>,
+    #[command(flatten)]
+    metrics: MetricsFlag,
 }
 
 /// What the reporting and the quota thread share.
@@ -76,7 +78,12 @@ impl Edge {
         let stop = shutdown::on_signals()?;
         let ids = settings.schema_ids(&kafka, &stop);
         super::reach(&kafka)?;
-        telemetry::serve(&settings, registry, Arc::new(|| true), &stop)?;
+        telemetry::serve(
+            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
+            registry,
+            Arc::new(|| true),
+            &stop,
+        )?;
         let tail = Tail::topic(&kafka, &kafka.topic(Topic::Quotas), From::Beginning)?;
         let quotas = follow(tail, Arc::clone(&shared), &self.node_id, Arc::clone(&ids), &stop)?;
         let publisher = Arc::new(Publisher::new(&kafka, Arc::new(Deliveries::default()))?);

@@ -7,7 +7,7 @@ use prometheus::Registry;
 use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
-use crate::args::Common;
+use crate::args::{Common, MetricsFlag};
 use crate::config::{Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, shutdown, telemetry};
@@ -51,6 +51,8 @@ pub(crate) struct Run {
     /// Records in one batch at most [default: 5000]
     #[arg(long, value_name = "N", hide = true)]
     max_batch: Option<usize>,
+    #[command(flatten)]
+    metrics: MetricsFlag,
 }
 
 impl Run {
@@ -72,7 +74,12 @@ impl Run {
         }
         let statuses: Vec<_> = running.iter().map(|r| Arc::clone(&r.status)).collect();
         let ready: telemetry::Ready = Arc::new(move || statuses.iter().all(|s| s.is_ready()));
-        telemetry::serve(&settings, metrics.clone(), ready, &stop)?;
+        telemetry::serve(
+            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
+            metrics.clone(),
+            ready,
+            &stop,
+        )?;
         pipeline::join(running)
     }
 

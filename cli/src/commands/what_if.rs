@@ -12,6 +12,7 @@ use super::say;
 use crate::args::Common;
 use crate::exit::{self, failure};
 use crate::policy_spec::PolicySpec;
+use crate::recorded_controls::ControlsFlag;
 use crate::reports;
 
 /// Nodes named at most in the text.
@@ -21,7 +22,8 @@ const NAMED: usize = 10;
 ///
 /// FILE is a CSV file or a recording of the load topic. Both policies decide on the same forecasts, through the stages of
 /// `tidegate run`: you see which nodes and commands differ, by how much and when, and what each policy would have cost. With
-/// --quotas, a recording of the quotas topic, it also says whether each run gives the recorded commands again, byte for byte.
+/// --quotas, a recording of the quotas topic, it also says whether each run gives the recorded commands again, byte for byte;
+/// where operators had set controls, that needs --controls too.
 ///
 /// A policy is named by keys of the quota settings: "policy=headroom,target=0.5%". What it does not name comes from --config.
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,8 @@ pub(crate) struct WhatIf {
     /// Recording of the quotas topic that belongs to FILE
     #[arg(long, value_name = "FILE")]
     quotas: Option<PathBuf>,
+    #[command(flatten)]
+    controls: ControlsFlag,
     /// Model to forecast with [default: the shipped one]
     #[arg(long, value_name = "FILE", env = "TIDEGATE_MODEL")]
     model: Option<PathBuf>,
@@ -83,6 +87,7 @@ impl WhatIf {
         let specs = [&self.against, &self.tried];
         let trials = specs.into_iter().map(|spec| spec.trial(common)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut recorded = self.quotas.as_deref().map(read_quotas).transpose()?;
+        let controls = self.controls.read()?;
         let mut loaded = reports::read(&self.file, self.base_quota)?;
         loaded.reports.keep_nodes(&self.node)?;
         let options = Options {
@@ -92,7 +97,7 @@ impl WhatIf {
             traces: self.html.as_ref().map(|_| 1),
         };
         let mut comparison = Comparison::default();
-        let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {
+        let (mut measures, dropped) = measure(&model, &trials, controls, loaded, options, &mut |decided| {
             let at = decided.received.record.timestamp;
             if self.from.is_none_or(|from| at >= from) {
                 comparison.take(decided);

@@ -105,7 +105,6 @@ impl Settings {
         over(&mut settings.brokers, &common.brokers);
         over(&mut settings.prefix, &common.prefix);
         over(&mut settings.schema.registry.url, &common.schema_registry_url);
-        over(&mut settings.metrics_listen, &common.metrics_listen);
         Ok(settings)
     }
 
@@ -124,7 +123,7 @@ impl Settings {
             // Each on its own first, so that what is wrong is named with its key.
             let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
             alone.try_into::<Quota>().map_err(|e| {
-                let said = e.to_string().trim().replace('\n', " ");
+                let said = e.message();
                 failure(exit::CONFIG, format!("the quota setting {key} = {value}: {said}"))
             })?;
             table.insert(key.clone(), value.clone());

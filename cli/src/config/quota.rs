@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn wrong_quota_settings_are_named() {
         for (text, wanted) in [
-            ("policy = \"headrom\"", "threshold"),
+            ("policy = \"headrom\"", "\"headrom\" is no policy; it must be threshold or headroom"),
+            ("resource = \"net\"", "\"net\" is no resource; it must be max, cpu or memory"),
             ("target = \"much\"", "0.01 or 1%"),
             ("target = 1.5", "target is 1.5; it must be above 0"),
             ("dead_band = -1", "dead_band is -1"),

@@ -20,7 +20,6 @@ mod runner;
 pub use measure::{Measures, Options, Trace, TracePoint};
 pub use report::{
     ByForecaster, ByResource, ForecastErrors, LinearReport, MeanError, NodeReport, PeakErrors, PolicyReport, Report,
-    States,
 };
 pub use runner::{Decided, Dropped, Input, Runner, made_up};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tidegate_schemas::records::ForecastsByState;
 
 /// Everything about one run under one policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,7 +16,7 @@ pub struct Report {
     /// The most common report interval, ms.
     pub interval_ms: i64,
     /// Decisions by who forecast.
-    pub states: States,
+    pub states: ForecastsByState,
     /// Errors of the forecasts as published, warming nodes left out.
     pub forecast: ByResource,
     /// Errors of the simple forecasts over the same reports.
@@ -40,20 +41,6 @@ pub struct Report {
     pub dropped: BTreeMap<String, u64>,
     /// The same by node, the one with most violations of its horizon first.
     pub by_node: Vec<NodeReport>,
-}
-
-/// Decisions by state of the forecast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct States {
-    /// Too little seen: the baseline forecast.
-    #[serde(rename = "WARMING")]
-    pub warming: u64,
-    /// The model forecast.
-    #[serde(rename = "READY")]
-    pub ready: u64,
-    /// The model had been worse than the baseline, which forecast.
-    #[serde(rename = "DEMOTED")]
-    pub demoted: u64,
 }
 
 /// Errors of one forecaster.
@@ -144,7 +131,7 @@ pub struct NodeReport {
     /// Its decisions in the measured part.
     pub reports: u64,
     /// By who forecast.
-    pub states: States,
+    pub states: ForecastsByState,
     /// Errors of its forecasts.
     pub forecast: ByResource,
     /// What the policy did.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Input ─► Stage::check (rejected ones are counted by class) ─► batch ─► ForecastStage ─► QuotaStage × n ─► Decided
+//! controls, before the first report ─────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Several quota stages may decide on the same forecasts, so that policies are compared over one run. Reports must come in the
@@ -12,7 +13,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidegate_broker::{Received, Source, Stage, Verdict};
-use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 use tidegate_stages::{ForecastStage, QuotaStage};
 
 /// Reports in one batch where nothing else is said.
@@ -80,6 +81,21 @@ impl Runner {
     /// Gives the commands that an earlier life of the quota stages has left, as a restart would.
     pub fn restore(&mut self, partition: i32, command: &QuotaCommand) {
         self.quotas.iter_mut().for_each(|stage| stage.restore(partition, command.clone()));
+    }
+
+    /// Takes the next record of the controls topic, as the quota stages' side input: its key and what it says (`None`: a
+    /// tombstone). Production knows all of them before its first decision, so they come before [`Runner::run`].
+    ///
+    /// # Errors
+    /// The class of what is wrong with it, as production counts it; it counts for nothing then.
+    pub fn control(&mut self, key: &str, control: Option<Control>) -> Result<(), &'static str> {
+        for stage in &mut self.quotas {
+            if let Some(control) = &control {
+                stage.check_side(key, control).map_err(|rejection| rejection.class)?;
+            }
+            stage.side(key, control.clone());
+        }
+        Ok(())
     }
 
     /// Runs the reports; `each` gets every decision in order and may break off.

@@ -7,8 +7,8 @@ use tidegate_backtest::compare::{Comparison, Recorded};
 use tidegate_backtest::{Decided, Input, Runner, made_up};
 use tidegate_broker::{Received, Stage, Verdict};
 use tidegate_forecast::Model;
-use tidegate_quota::Settings;
-use tidegate_schemas::records::{LoadReport, QuotaCommand};
+use tidegate_quota::{PolicyName, Settings};
+use tidegate_schemas::records::{Control, LoadReport, QuotaCommand};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};
 use tidegate_stages::{ForecastStage, QuotaStage};
 
@@ -140,4 +140,27 @@ fn recorded_commands_are_known_again_byte_for_byte() {
     let largest = first.largest.as_ref().unwrap();
     assert!((largest.tried - 1.1).abs() < 1e-9 && largest.against > 1.1 && first.mean_difference < 0.0, "{first:?}");
     assert!(recorded.add(b"\0\0\0\0\x01junk").is_err());
+}
+
+#[test]
+fn controls_hold_by_event_time_for_every_policy_and_a_wrong_one_counts_for_nothing() {
+    let control = |override_quota| Control {
+        target: "a".into(),
+        timestamp: 90 * 60_000,
+        override_quota: Some(override_quota),
+        by: "alice".into(),
+        why: "test".into(),
+        ..Control::default()
+    };
+    let headroom = Settings { policy: PolicyName::Headroom, ..Settings::default() };
+    let mut runner = stages(&[Settings::default(), headroom]);
+    assert_eq!(runner.control("a", Some(control(777.0))), Ok(()));
+    assert_eq!(runner.control("b", Some(control(1.0))), Err("key-mismatch"));
+    assert_eq!(runner.control("a", Some(control(f64::NAN))), Err("bad-number"));
+    for decided in run(&mut runner, made_up(reports())) {
+        let report = &decided.received.record;
+        let held = report.node_id == "a" && report.timestamp >= 90 * 60_000;
+        let overridden = |command: &QuotaCommand| command.limits_hit.iter().any(|limit| limit == "override");
+        assert!(decided.commands.iter().all(|command| overridden(command) == held), "{decided:?}");
+    }
 }

@@ -8,8 +8,12 @@ use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 use crate::error::ExplainError;
 use crate::evidence::{Evidence, Held, Oldest};
 
-/// Hours that a decision depends on, rounded up.
-const HOURS: i64 = (REACH_MS + 3_599_999) / 3_600_000;
+/// How far back a decision depends on reports, in words.
+#[must_use]
+pub fn reach() -> String {
+    let minutes = (REACH_MS + 59_999) / 60_000;
+    format!("{} h {} min", minutes / 60, minutes % 60)
+}
 
 /// Which of a node's decisions is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,7 @@ impl Case {
         reports.sort_by_key(|held| held.raw.offset);
         reports.dedup_by_key(|held| held.raw.offset);
         let Some(last) = reports.last().filter(|held| held.raw.offset == offset) else {
-            return Err(ExplainError::ReportGone { topic, partition, offset, hours: HOURS });
+            return Err(ExplainError::ReportGone { topic, partition, offset, reach: reach() });
         };
         let since = last.record.timestamp.saturating_sub(REACH_MS);
         let kept = reports.iter().position(|held| held.record.timestamp >= since).unwrap_or(0);
@@ -83,9 +87,10 @@ fn missing(oldest: &BTreeMap<(String, i32), Oldest>, topic: &str, partition: i32
     let reaches_back = oldest.event_time.is_some_and(|at| at < since);
     (oldest.offset > 0 && !reaches_back).then(|| {
         format!(
-            "{topic}/{partition} begins here with offset {}, inside the {HOURS} h that the decision depends on; reports \
+            "{topic}/{partition} begins here with offset {}, inside the {} that the decision depends on; reports \
              before it may be missing",
-            oldest.offset
+            oldest.offset,
+            reach()
         )
     })
 }

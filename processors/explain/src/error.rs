@@ -31,7 +31,7 @@ pub enum ExplainError {
     },
     /// The report that a command names is not in the evidence.
     #[error(
-        "the report that led to it, {topic}/{partition}/{offset}, is not here any more; without it and the {hours} h of \
+        "the report that led to it, {topic}/{partition}/{offset}, is not here any more; without it and the {reach} of \
          reports before it the decision cannot be reproduced"
     )]
     ReportGone {
@@ -41,8 +41,8 @@ pub enum ExplainError {
         partition: i32,
         /// Its offset.
         offset: i64,
-        /// Hours that a decision depends on, rounded up.
-        hours: i64,
+        /// How far back a decision depends on reports, in words.
+        reach: String,
     },
     /// The stages made nothing of the report.
     #[error("the report {position} leads to no decision: {why}")]

@@ -81,6 +81,20 @@ impl Evidence {
         Ok(())
     }
 
+    /// Event time of a record of the load topic, of whatever node; `None` for one that is no report. It is not kept.
+    ///
+    /// # Errors
+    /// As [`Evidence::take`].
+    pub fn report_time(&mut self, raw: &RawRecord) -> Result<Option<i64>, SchemaError> {
+        Ok(self.decode::<LoadReport>(raw)?.map(|report| report.timestamp))
+    }
+
+    /// Whether a record of the controls topic is here.
+    #[must_use]
+    pub fn has_controls(&self) -> bool {
+        !self.controls.is_empty()
+    }
+
     /// Whether nothing is known of the node.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -151,7 +165,7 @@ impl Evidence {
         let place = (raw.topic.clone(), raw.partition);
         let known = self.oldest.get(&place).map_or(i64::MAX, |oldest| oldest.offset);
         if raw.offset < known {
-            let event_time = self.decode::<LoadReport>(raw)?.map(|report| report.timestamp);
+            let event_time = self.report_time(raw)?;
             self.oldest.insert(place, Oldest { offset: raw.offset, event_time });
         }
         Ok(())

@@ -17,7 +17,7 @@ mod explanation;
 mod recompute;
 mod steps;
 
-pub use case::{Case, Wanted};
+pub use case::{Case, Wanted, reach};
 pub use error::ExplainError;
 pub use evidence::Evidence;
 pub use explanation::{

@@ -8,7 +8,7 @@ use tidegate_quota::Settings;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand};
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
-use tidegate_stages::{ForecastStage, QuotaStage};
+use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
 use crate::case::Case;
 use crate::compare::compare;
@@ -39,8 +39,9 @@ impl Stages {
     /// Stages that forecast with `model` and decide by `settings`.
     #[must_use]
     pub fn new(model: Model, settings: Settings) -> Self {
+        let quota = QuotaStage::new(primed(settings, &model));
         let alone = ForecastStage::new(Arc::new(model.clone().without_demotion()));
-        Self { forecast: ForecastStage::new(Arc::new(model)), alone, quota: QuotaStage::new(settings) }
+        Self { forecast: ForecastStage::new(Arc::new(model)), alone, quota }
     }
 
     /// Makes the decision of a case again.

@@ -11,7 +11,7 @@ use tidegate_quota::{PolicyName, Rails, Settings};
 use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
 use tidegate_schemas::trace::{TRACEPARENT, TraceContext};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};
-use tidegate_stages::{ForecastStage, QuotaStage};
+use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
 const MINUTE_MS: i64 = 60_000;
 const BEGUN_MS: i64 = 1_700_000_100_000;
@@ -34,21 +34,13 @@ fn report(node: &str, index: i64) -> LoadReport {
     let is_wild = node == "node-b" && index > 300;
     let cpu = if is_wild { [9.0, 0.5][index as usize % 2] } else { 0.4 + wave };
     LoadReport {
-        node_id: node.into(),
         pool: "web".into(),
-        timestamp,
         sequence: index,
-        interval_ms: MINUTE_MS,
         cpu: Some(cpu),
         memory: Some(0.3 + 0.1 * wave),
-        net_in: None,
-        net_out: None,
-        disk_io: None,
-        requests_total: None,
-        requests_failed_total: None,
-        base_quota: 1000.0,
         quota_in_force: Some(1000.0),
         quota_sequence: (index > 0).then_some(index - 1),
+        ..LoadReport::new(node, timestamp, MINUTE_MS, 1000.0)
     }
 }
 
@@ -90,7 +82,7 @@ fn control() -> RawRecord {
 /// Runs the stages of production over the load.
 fn log(settings: &Settings) -> Log {
     let mut forecasts = ForecastStage::new(Arc::new(Model::shipped().unwrap()));
-    let mut quotas = QuotaStage::new(settings.clone());
+    let mut quotas = QuotaStage::new(primed(settings.clone(), &Model::shipped().unwrap()));
     let mut log = Log { load: Vec::new(), forecasts: Vec::new(), quotas: Vec::new(), controls: vec![control()] };
     for index in 0..REPORTS {
         for node in NODES {
@@ -258,7 +250,7 @@ fn what_cannot_be_explained_is_told_in_a_sentence() {
     );
     assert_eq!(
         said(&[&log.load[600..], &log.quotas], "node-a", Wanted::Sequence(10)),
-        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 32 h of reports before \
+        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 31 h 11 min of reports before \
          it the decision cannot be reproduced"
     );
     assert!(said(&[&log.quotas], "node-a", Wanted::Last).contains("tidegate.load/0/3998, is not here any more"));

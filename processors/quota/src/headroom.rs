@@ -43,7 +43,7 @@ pub(crate) fn scale(headroom: &Headroom, inputs: &Inputs, counted: Counted, stee
     let load = inputs.is_measured(counted).then(|| inputs.current_load(counted));
     state.observe(inputs.timestamp, load, headroom.target);
     let p90 = inputs.forecast_p90(counted);
-    let margin = round(state.margin(&headroom.prior, headroom.target));
+    let margin = round(state.margin(&headroom.prior, inputs.from_model, headroom.target));
     state.wait(inputs.timestamp, p90, margin);
     (round(p90 + margin).max(0.0), margin, state.to_bytes())
 }

@@ -14,7 +14,7 @@ pub struct UnknownName {
     known: &'static str,
 }
 
-/// `Display`, `FromStr` and `ALL` from one list of names, which are the serde names as well.
+/// `Display`, `FromStr` and `ALL` from one list of names; serde reads them by `FromStr` too, for its sentence.
 macro_rules! named {
     ($type:ident, $what:literal, $known:literal, $($variant:ident => $name:literal),+) => {
         impl $type {
@@ -34,6 +34,14 @@ macro_rules! named {
             }
         }
 
+        impl TryFrom<String> for $type {
+            type Error = UnknownName;
+
+            fn try_from(text: String) -> Result<Self, UnknownName> {
+                text.parse()
+            }
+        }
+
         impl FromStr for $type {
             type Err = UnknownName;
 
@@ -47,7 +55,7 @@ macro_rules! named {
 
 /// How a forecast becomes a quota, before the guard rails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum PolicyName {
     /// [`crate::threshold`]
     #[default]
@@ -59,7 +67,7 @@ named!(PolicyName, "policy", "threshold or headroom", Threshold => "threshold", 
 
 /// Whether edges enforce what is decided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Mode {
     /// They do.
     #[default]
@@ -71,7 +79,7 @@ named!(Mode, "mode", "enforce or recommend", Enforce => "enforce", Recommend => 
 
 /// The resource whose load and forecast count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Counted {
     /// The busier of the two, each figure for itself: peak of the peaks, load of the loads.
     #[default]

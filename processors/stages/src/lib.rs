@@ -15,5 +15,5 @@ mod quota;
 
 pub use controls::ControlTable;
 pub use forecast::{ForecastStage, sample};
-pub use prior::prior_of;
+pub use prior::primed;
 pub use quota::QuotaStage;

@@ -46,7 +46,7 @@ pub enum Target<'a> {
 /// What a pool's target begins with.
 const POOL: &str = "pool:";
 /// Longest target, in bytes.
-const TARGET_BYTES: usize = 255;
+const TARGET_BYTES: usize = POOL.len() + super::load_report::MOST_NAME_BYTES;
 /// Longest name of who said it, in bytes.
 const BY_BYTES: usize = 100;
 /// Longest reason, in bytes: it stands in every command that the control leads to.

@@ -53,6 +53,39 @@ impl ForecastState {
     }
 }
 
+/// Numbers of forecasts by state, as they stand in `--json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct ForecastsByState {
+    /// Too little was seen: the baseline forecast.
+    #[serde(rename = "WARMING")]
+    pub warming: u64,
+    /// The model forecast.
+    #[serde(rename = "READY")]
+    pub ready: u64,
+    /// The model had been worse than the baseline, which forecast.
+    #[serde(rename = "DEMOTED")]
+    pub demoted: u64,
+}
+
+impl ForecastsByState {
+    /// Counts one more.
+    pub fn count(&mut self, state: ForecastState) {
+        match state {
+            ForecastState::Warming => self.warming += 1,
+            ForecastState::Ready => self.ready += 1,
+            ForecastState::Demoted => self.demoted += 1,
+        }
+    }
+}
+
+impl std::ops::AddAssign for ForecastsByState {
+    fn add_assign(&mut self, other: Self) {
+        self.warming += other.warming;
+        self.ready += other.ready;
+        self.demoted += other.demoted;
+    }
+}
+
 /// One forecast; fields, units and defaults in `avro/forecast_v2.avsc`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]

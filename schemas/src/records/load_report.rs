@@ -32,6 +32,14 @@ pub enum InvalidReport {
     /// Nobody to give a quota to.
     #[error("the node id is empty")]
     EmptyNodeId,
+    /// A name that would make what follows from it too large for its topic.
+    #[error("{field} has {bytes} bytes; at most {MOST_NAME_BYTES} are allowed")]
+    NameTooLong {
+        /// Field of the report.
+        field: &'static str,
+        /// Its length.
+        bytes: usize,
+    },
     /// The key names another node: its partition would be wrong.
     #[error("the record's key is not the node id {0:?}")]
     KeyMismatch(String),
@@ -67,6 +75,7 @@ impl InvalidReport {
     pub fn class(&self) -> &'static str {
         match self {
             Self::EmptyNodeId => "empty-node-id",
+            Self::NameTooLong { .. } => "name-too-long",
             Self::KeyMismatch(_) => "key-mismatch",
             Self::BadNumber { .. } => "bad-number",
             Self::BadBaseQuota(_) => "bad-base-quota",
@@ -75,6 +84,9 @@ impl InvalidReport {
         }
     }
 }
+
+/// Largest node id and pool name, in bytes of UTF-8.
+pub(super) const MOST_NAME_BYTES: usize = 255;
 
 /// How far an event time may be ahead of the record's Kafka timestamp, in milliseconds.
 pub const CLOCK_AHEAD_ALLOWED_MS: i64 = 60_000;
@@ -115,6 +127,11 @@ impl LoadReport {
     pub fn validate(&self) -> Result<(), InvalidReport> {
         if self.node_id.is_empty() {
             return Err(InvalidReport::EmptyNodeId);
+        }
+        for (field, name) in [("node_id", &self.node_id), ("pool", &self.pool)] {
+            if name.len() > MOST_NAME_BYTES {
+                return Err(InvalidReport::NameTooLong { field, bytes: name.len() });
+            }
         }
         if self.timestamp < 0 {
             return Err(InvalidReport::BadTimestamp(self.timestamp));

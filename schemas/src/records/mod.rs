@@ -13,7 +13,7 @@ mod span;
 
 pub use alert::{Alert, AlertStatus};
 pub use control::{Control, ControlMode, InvalidControl, Target};
-pub use forecast::{Forecast, ForecastState, Load, MeasuredAt, Quantiles};
+pub use forecast::{Forecast, ForecastState, ForecastsByState, Load, MeasuredAt, Quantiles};
 pub use load_report::{CLOCK_AHEAD_ALLOWED_MS, InvalidReport, LoadReport};
 pub use quota_command::{QuotaCommand, QuotaMode};
 pub use span::{Attribute, AttributeValue, Span, SpanEvent, SpanKind, SpanLink, SpanStatus, StatusCode};

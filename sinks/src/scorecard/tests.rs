@@ -1,7 +1,7 @@
 //! Sums worked out by hand, and properties that hold for any records.
 
 use proptest::prelude::*;
-use tidegate_schemas::records::{Cause, Load, MeasuredAt, Quantiles};
+use tidegate_schemas::records::{Cause, ForecastState, Load, MeasuredAt, Quantiles};
 
 use super::*;
 

@@ -17,7 +17,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::client;
 use crate::parts::{self, Part};
-use crate::process::Guarded;
+use crate::process::{Guarded, signal, wait_until};
 
 /// Version of Apache Kafka that the tests run.
 pub const VERSION: &str = "4.1.0";
@@ -38,6 +38,10 @@ pub struct KafkaOptions {
 pub struct Kafka {
     bootstrap: String,
     server: Guarded,
+    /// What starts it.
+    command: Vec<String>,
+    /// Servers that were killed; the first one's guard keeps the folder.
+    killed: Vec<Guarded>,
 }
 
 /// The Kafka that the tests of one executable share; `None` where this machine can not have one (the test is skipped).
@@ -46,11 +50,21 @@ pub struct Kafka {
 /// In CI where a part is missing; anywhere where a fetched Kafka does not start.
 pub fn shared() -> Option<&'static Kafka> {
     static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
-    let kafka = SHARED.get_or_init(|| {
-        fetched()?;
-        Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
-    });
-    kafka.as_ref().map_err(|why| parts::missing(Part::Kafka, why)).ok()
+    SHARED.get_or_init(started).as_ref().map_err(|why| parts::missing(Part::Kafka, why)).ok()
+}
+
+/// A Kafka that a test has for itself, to do it harm; `None` as for [`shared`].
+///
+/// # Panics
+/// As [`shared`].
+#[must_use]
+pub fn own() -> Option<Kafka> {
+    started().map_err(|why| parts::missing(Part::Kafka, &why)).ok()
+}
+
+fn started() -> Result<Kafka, String> {
+    fetched()?;
+    Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
 }
 
 /// Fetches the jars, or says why this machine can not have them.
@@ -87,6 +101,28 @@ impl Kafka {
     pub fn pid(&self) -> u32 {
         self.server.pid()
     }
+
+    /// Ends it by SIGKILL; [`Kafka::come_back`] starts it again.
+    ///
+    /// # Errors
+    /// Where it still runs after 10 s.
+    pub fn kill(&self) -> anyhow::Result<()> {
+        signal(self.pid(), "KILL")?;
+        wait_until(Duration::from_secs(10), || !self.server.is_running())
+    }
+
+    /// Starts a killed one again, at the same address and with the same data, and waits until it takes connections.
+    ///
+    /// # Errors
+    /// Where it does not come up within a minute.
+    pub fn come_back(&mut self) -> anyhow::Result<()> {
+        let folder = tempfile::Builder::new().prefix("tidegate-kafka-").tempdir().context("creating a folder")?;
+        let log = folder.path().join("server.log");
+        let server = Guarded::start(&self.command, folder.path(), &log)?;
+        let _guarded = folder.keep();
+        self.killed.push(std::mem::replace(&mut self.server, server));
+        self.wait_until_ready().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())
+    }
 }
 
 fn start_once(jars: &Path, options: &KafkaOptions) -> anyhow::Result<Kafka> {
@@ -103,9 +139,10 @@ fn start_once(jars: &Path, options: &KafkaOptions) -> anyhow::Result<Kafka> {
     let properties = properties.to_str().context("the temporary folder's name is not UTF-8")?;
     format_storage(&java("kafka.tools.StorageTool", &["format", "-t", properties::CLUSTER_ID, "-c", properties]))?;
     let log = folder.path().join("server.log");
-    let server = Guarded::start(&java("kafka.Kafka", &[properties]), folder.path(), &log)?;
+    let command = java("kafka.Kafka", &[properties]);
+    let server = Guarded::start(&command, folder.path(), &log)?;
     let _guarded = folder.keep();
-    let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), server };
+    let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), server, command, killed: Vec::new() };
     kafka.wait_until_ready().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
     Ok(kafka)
 }

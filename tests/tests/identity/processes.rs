@@ -15,6 +15,8 @@ pub(crate) struct Manner {
     pub(crate) max_batch: usize,
     /// Outputs a second and stage at most; `None`: as fast as it goes.
     pub(crate) pace: Option<u32>,
+    /// Seconds without a sign of life after which its group goes on without it.
+    pub(crate) session_s: u32,
 }
 
 /// A running process.
@@ -29,10 +31,10 @@ impl Process {
     pub(crate) fn start(site: &Site<'_>, manner: Manner) -> Self {
         let settings = tempfile::tempdir().unwrap();
         let file = settings.path().join("tidegate.toml");
-        std::fs::write(&file, settings_text(manner.pace)).unwrap();
+        std::fs::write(&file, settings_text(manner)).unwrap();
         let (batch, file) = (manner.max_batch.to_string(), file.to_str().unwrap());
         let command = ["run", "forecast", "quota", "--max-batch", &batch, "--config", file];
-        let place = ["--brokers", site.bootstrap(), "--prefix", &site.prefix, "--metrics-listen", "127.0.0.1:0"];
+        let place = ["--brokers", site.bootstrap(), "--prefix", site.prefix(), "--metrics-listen", "127.0.0.1:0"];
         let mut running = binary::spawn(&[&command[..], &place[..]].concat());
         running.wait_for("/metrics", PATIENCE).unwrap();
         let said = running.stderr();
@@ -84,11 +86,12 @@ impl Process {
     }
 }
 
-/// Settings that let a group notice soon who came and who went. A pace is kept by a producer that may hold only so many
+/// Settings that let a group notice soon who came. A pace is kept by a producer that may hold only so many
 /// records, and sends them ten times a second; the input is fetched in small pieces, so that partitions go on abreast.
-fn settings_text(pace: Option<u32>) -> String {
-    let mut text = "[kafka]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 300\n".to_owned();
-    if let Some(a_second) = pace {
+fn settings_text(manner: Manner) -> String {
+    let mut text = format!("[kafka]\n\"session.timeout.ms\" = {}000\n", manner.session_s);
+    text += "\"heartbeat.interval.ms\" = 300\n";
+    if let Some(a_second) = manner.pace {
         writeln!(text, "\"linger.ms\" = 100\n\"queue.buffering.max.messages\" = {}", a_second / 10).unwrap();
         writeln!(text, "\"fetch.message.max.bytes\" = 8192").unwrap();
     }

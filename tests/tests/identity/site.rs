@@ -1,42 +1,38 @@
 //! A pipeline under a prefix of its own whose outputs can be made again from the same load topic.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use tidegate_schemas::Topic;
 use tidegate_tests::brokers::TestBroker;
-use tidegate_tests::client::{self, Counter, Raw};
+use tidegate_tests::client::{self, Counter};
 use tidegate_tests::groups::{self, Position, Progress};
+use tidegate_tests::pipeline::Pipeline;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::removal;
 
 /// Enough for a variant to end on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// One pipeline.
+/// A pipeline, with what is needed to make its outputs again.
 #[derive(Debug)]
 pub(crate) struct Site<'a> {
     broker: &'a TestBroker,
-    pub(crate) prefix: String,
+    pipeline: Pipeline,
+}
+
+impl Deref for Site<'_> {
+    type Target = Pipeline;
+
+    fn deref(&self) -> &Pipeline {
+        &self.pipeline
+    }
 }
 
 impl<'a> Site<'a> {
     /// Topics under `name.`
     pub(crate) fn new(broker: &'a TestBroker, name: &str) -> Self {
-        let prefix = format!("{name}.");
-        broker.provision(&prefix);
-        Self { broker, prefix }
-    }
-
-    pub(crate) fn bootstrap(&self) -> &str {
-        self.broker.bootstrap()
-    }
-
-    pub(crate) fn topic(&self, topic: Topic) -> String {
-        topic.name(&self.prefix)
-    }
-
-    pub(crate) fn read(&self, topic: Topic) -> Vec<Raw> {
-        client::read_all(self.bootstrap(), &self.topic(topic)).unwrap()
+        Self { broker, pipeline: Pipeline::new(broker, name) }
     }
 
     /// Records on a topic so far.
@@ -45,7 +41,7 @@ impl<'a> Site<'a> {
     }
 
     fn group(&self, stage: &str) -> String {
-        format!("{}{stage}", self.prefix)
+        format!("{}{stage}", self.prefix())
     }
 
     /// How far a stage is with its input.
@@ -83,7 +79,7 @@ impl<'a> Site<'a> {
         removal::delete_topics(self.bootstrap(), &outputs.each_ref().map(String::as_str)).unwrap();
         let stages = ["forecast", "quota"].map(|stage| self.group(stage));
         removal::delete_groups(self.bootstrap(), &stages.each_ref().map(String::as_str)).unwrap();
-        self.broker.provision(&self.prefix);
+        self.broker.provision(self.prefix());
         let is_empty =
             |topic: &String| client::read_all(self.bootstrap(), topic).is_ok_and(|records| records.is_empty());
         wait_until(PATIENCE, || outputs.iter().all(is_empty)).unwrap();

@@ -18,7 +18,11 @@ const RESTORED: &str = "tidegate_restored_records_total";
 const CAUGHT_BATCH: usize = 50;
 /// Processes that may get through before one is held.
 const TRIES: usize = 5;
-const WHOLE: Manner = Manner { max_batch: 5000, pace: None };
+/// A group notices soon that a process was killed.
+const SHORT_SESSION_S: u32 = 6;
+/// A process that is held while the topics are read, on a busy machine, stays in its group.
+const LONG_SESSION_S: u32 = 40;
+const WHOLE: Manner = Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S };
 /// The state depends on 548 minutes; marks into the log stand every half hour, and reports are a minute apart.
 const REWIND_MS: i64 = (548 + 30 + 1) * 60_000;
 
@@ -63,7 +67,7 @@ pub(crate) fn agree(site: &Site<'_>, plan: &Plan<'_>) {
     let started = Instant::now();
     let trial = Trial::published_to_three(site, plan);
     let reference = trial.outcome();
-    println!("{}{first}: {} reports, {:.1} s", site.prefix, trial.load.len(), started.elapsed().as_secs_f64());
+    println!("{}{first}: {} reports, {:.1} s", site.prefix(), trial.load.len(), started.elapsed().as_secs_f64());
     for (name, run) in VARIANTS {
         let started = Instant::now();
         site.reset();
@@ -71,7 +75,7 @@ pub(crate) fn agree(site: &Site<'_>, plan: &Plan<'_>) {
         let outcome = trial.outcome();
         reference.assert_same(first, &outcome, name);
         let repeated = (outcome.forecasts.repeated, outcome.quotas.repeated);
-        println!("{}{name}: repeated {repeated:?}, {:.1} s", site.prefix, started.elapsed().as_secs_f64());
+        println!("{}{name}: repeated {repeated:?}, {:.1} s", site.prefix(), started.elapsed().as_secs_f64());
     }
 }
 
@@ -79,7 +83,7 @@ impl<'a> Trial<'a> {
     fn published_to_three(site: &'a Site<'a>, plan: &'a Plan<'a>) -> Self {
         let processes = [(); 3].map(|()| Process::start(site, WHOLE));
         site.wait_until_shared(3);
-        let place = ["--brokers", site.bootstrap(), "--prefix", &site.prefix];
+        let place = ["--brokers", site.bootstrap(), "--prefix", site.prefix()];
         // Small batches on the topic, so that a reader can take a little of each partition.
         let folder = tempfile::tempdir().unwrap();
         let settings = folder.path().join("publish.toml");
@@ -124,7 +128,7 @@ impl<'a> Trial<'a> {
     }
 
     fn in_batches_of(&self, max_batch: usize) {
-        let process = Process::start(self.site, Manner { max_batch, pace: None });
+        let process = Process::start(self.site, Manner { max_batch, ..WHOLE });
         self.finish(vec![process], 1);
     }
 
@@ -143,9 +147,9 @@ impl<'a> Trial<'a> {
 
     /// A process at a pace, held still when it has forecast a share of the reports and many nodes are READY. One that got
     /// through before it could be held is given another try.
-    fn caught_in_the_middle(&self) -> Process {
+    fn caught_in_the_middle(&self, session_s: u32) -> Process {
         for _ in 0..TRIES {
-            let process = Process::start(self.site, self.caught_manner());
+            let process = Process::start(self.site, self.caught_manner(session_s));
             if self.catch(&process) {
                 return process;
             }
@@ -164,7 +168,6 @@ impl<'a> Trial<'a> {
         loop {
             let reached = wait_until(PATIENCE, || forecasts.count().unwrap() >= wanted);
             reached.unwrap_or_else(|e| panic!("{e}\n{}", process.log()));
-            // Far shorter than the group's patience.
             process.pause();
             let so_far = self.site.read(Topic::Forecasts);
             if so_far.len() + in_flight >= self.load.len() {
@@ -177,8 +180,8 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn caught_manner(&self) -> Manner {
-        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace) }
+    fn caught_manner(&self, session_s: u32) -> Manner {
+        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace), session_s }
     }
 
     /// What had been forecast when a process was gone: not all, or it was not caught in the middle.
@@ -191,21 +194,21 @@ impl<'a> Trial<'a> {
 
     /// The others have begun to join by the time the first goes on.
     fn joined_in_the_middle(&self) {
-        let first = self.caught_in_the_middle();
-        let others = [(); 2].map(|()| Process::start(self.site, self.caught_manner()));
+        let first = self.caught_in_the_middle(LONG_SESSION_S);
+        let others = [(); 2].map(|()| Process::start(self.site, self.caught_manner(LONG_SESSION_S)));
         first.resume();
         self.finish(std::iter::once(first).chain(others).collect(), 2);
     }
 
     /// It finds the signal when it goes on.
     fn stopped_in_the_middle(&self) {
-        drop(self.caught_in_the_middle().stop_held());
+        drop(self.caught_in_the_middle(LONG_SESSION_S).stop_held());
         self.goes_on_as_it_was();
         assert_eq!(self.outcome().forecasts.repeated, 0, "a stop in good order leaves nothing to repeat");
     }
 
     fn killed_in_the_middle(&self) {
-        self.caught_in_the_middle().kill();
+        self.caught_in_the_middle(SHORT_SESSION_S).kill();
         self.goes_on_as_it_was();
     }
 
@@ -240,7 +243,7 @@ impl<'a> Trial<'a> {
 
     /// The first commit already says from where the state must be rebuilt.
     fn killed_after_the_first_commit(&self) {
-        let process = Process::start(self.site, self.caught_manner());
+        let process = Process::start(self.site, self.caught_manner(SHORT_SESSION_S));
         let committed = || self.site.positions("forecast").iter().any(|p| p.committed.is_some_and(|at| at > 0));
         wait_until(PATIENCE, committed).unwrap_or_else(|e| panic!("{e}\n{}", process.log()));
         process.kill();

@@ -24,15 +24,15 @@ const NODES: usize = 3;
 const ROUNDS: i64 = 300;
 
 /// A running pipeline that is fed round by round.
-struct Fed<'a> {
-    pipeline: Pipeline<'a>,
+struct Fed {
+    pipeline: Pipeline,
     running: Running,
     rounds: std::vec::IntoIter<Vec<LoadReport>>,
     sent: usize,
 }
 
-impl<'a> Fed<'a> {
-    fn new(broker: &'a TestBroker, name: &str) -> Self {
+impl Fed {
+    fn new(broker: &TestBroker, name: &str) -> Self {
         let pipeline = Pipeline::new(broker, name);
         let running = pipeline.start(&["run", "forecast", "quota"]);
         let rounds: Vec<Vec<LoadReport>> = reports(NODES, ROUNDS).chunks(NODES).map(<[_]>::to_vec).collect();
@@ -133,7 +133,7 @@ fn override_freeze_recommend_and_clear_hold_by_event_time(broker: &TestBroker) {
 }
 
 /// No command of an event time before its control's beginning is touched.
-fn by_event_time(pipeline: &Pipeline<'_>) {
+fn by_event_time(pipeline: &Pipeline) {
     let begin = |target: &str| {
         let controls = pipeline.read(Topic::Controls);
         let mut decoder = tidegate_schemas::Decoder::new(std::sync::Arc::new(tidegate_schemas::CatalogueIds));
@@ -272,7 +272,29 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     assert_eq!(pipeline.read(Topic::Controls), []);
 
     // A node that nobody knows is no mistake of the command: it is warned of.
-    let stranger = pipeline.run(&[&["control", "set", "node-9", "--freeze"], &said[..]].concat()).expect_success();
+    let stranger = ["control", "set", "node-9", "--freeze", "--from", "2026-01-05T00:00:00Z"];
+    let stranger = pipeline.run(&[&stranger, &said[..]].concat()).expect_success();
     assert!(stranger.stderr.contains("no quota command of the node \"node-9\""), "{}", stranger.stderr);
     assert_eq!(pipeline.read(Topic::Controls).len(), 1);
+}
+
+#[test]
+fn a_control_without_a_beginning_waits_for_the_fleets_first_command() {
+    let broker = TestBroker::embedded();
+    let pipeline = Pipeline::new(&broker, "first-control");
+    let set = ["control", "set", "node-1", "--freeze", "--by", "a", "--why", "b"];
+    // Nobody comes: refused, and nothing is said that could never begin.
+    assert_refused(&pipeline.arguments(&set), 69, "no event time at which the control could begin");
+    assert_eq!(pipeline.read(Topic::Controls), []);
+
+    let waiting = pipeline.start(&set);
+    wait_until(PATIENCE, || waiting.stderr().contains("waiting up to 30 s")).unwrap();
+    let running = pipeline.start(&["run", "forecast", "quota"]);
+    let first = reports(NODES, 1);
+    pipeline.send_load(&records(&first));
+    pipeline.wait_for(Topic::Quotas, NODES, &running);
+    assert_eq!(waiting.wait(PATIENCE).unwrap().code, Some(0));
+    let said: Vec<Control> = pipeline.decoded(Topic::Controls);
+    assert_eq!(said[0].timestamp, first[0].timestamp + 1, "by the fleet's event time");
+    assert_eq!(running.terminate().unwrap().code, Some(0));
 }

@@ -29,6 +29,9 @@ fn bad_records(report: &LoadReport) -> Vec<(&'static str, &'static str, Raw)> {
         ("bad-number", "NaN", changed(report, |r| r.cpu = Some(f64::NAN))),
         ("bad-number", "memory is -0.5", changed(report, |r| r.memory = Some(-0.5))),
         ("empty-node-id", "empty", changed(report, |r| r.node_id.clear())),
+        // Key and value together nearly as large as a record may be.
+        ("name-too-long", "node_id has 480000 bytes", changed(report, |r| r.node_id = "n".repeat(480_000))),
+        ("name-too-long", "pool has 256 bytes", changed(report, |r| r.pool = "p".repeat(256))),
         ("clock-ahead", "120000 ms ahead", ahead),
     ]
 }

@@ -63,7 +63,7 @@ fn a_decision_is_explained_from_topics_and_from_recordings(broker: &TestBroker) 
 }
 
 /// What `explain --json` prints of node-2, the hot one.
-fn explained(pipeline: &Pipeline<'_>, which: &[&str], recordings: &[&str]) -> Value {
+fn explained(pipeline: &Pipeline, which: &[&str], recordings: &[&str]) -> Value {
     let finished = pipeline.run(&[&["explain", "node-2", "--json"], which, recordings].concat()).expect_success();
     serde_json::from_str(&finished.stdout).unwrap()
 }

@@ -21,10 +21,10 @@ fn with_registry(then: impl FnOnce(&str)) {
     assert_eq!(registry.terminate().unwrap().code, Some(0));
 }
 
-fn check(python: &Path, pipeline: &Pipeline<'_>, registry: &str) -> Output {
+fn check(python: &Path, pipeline: &Pipeline, registry: &str) -> Output {
     let mut command = Command::new(python);
     command.arg(places::repository().join("tests/consumer/check.py"));
-    command.args(["--brokers", pipeline.bootstrap(), "--prefix", &pipeline.prefix, "--registry", registry]);
+    command.args(["--brokers", pipeline.bootstrap(), "--prefix", pipeline.prefix(), "--registry", registry]);
     command.arg("--check-formula").stdin(Stdio::null()).output().unwrap()
 }
 
@@ -33,7 +33,7 @@ fn consumer() -> Option<std::path::PathBuf> {
 }
 
 /// Feeds the load topic, runs both stages, and lets the consumer judge.
-fn judged(name: &str, feed: impl FnOnce(&Pipeline<'_>)) {
+fn judged(name: &str, feed: impl FnOnce(&Pipeline)) {
     let Some(broker) = TestBroker::kafka() else { return };
     let Some(python) = consumer() else { return };
     let pipeline = Pipeline::new(&broker, name);
@@ -92,7 +92,7 @@ fn the_check_notices_a_missing_and_a_wrong_answer() {
 }
 
 /// Runs both stages over these reports.
-fn answer(pipeline: &Pipeline<'_>, load: &[LoadReport]) {
+fn answer(pipeline: &Pipeline, load: &[LoadReport]) {
     pipeline.send_load(&records(load));
     let running = pipeline.start(&["run", "forecast", "quota"]);
     pipeline.wait_for(Topic::Quotas, load.len(), &running);
@@ -100,7 +100,7 @@ fn answer(pipeline: &Pipeline<'_>, load: &[LoadReport]) {
 }
 
 /// Answers a report of node-2 as its last one was answered, with 50 units too many.
-fn answer_wrongly(pipeline: &Pipeline<'_>, sequence: i64) {
+fn answer_wrongly(pipeline: &Pipeline, sequence: i64) {
     let forecasts: Vec<Forecast> = pipeline.decoded(Topic::Forecasts);
     let mut forecast = forecasts.into_iter().rfind(|f| f.node_id == "node-2").unwrap();
     let commands: Vec<QuotaCommand> = pipeline.decoded(Topic::Quotas);

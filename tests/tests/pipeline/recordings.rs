@@ -46,20 +46,33 @@ fn recorded_quotas_come_out_of_what_if_byte_for_byte(broker: &TestBroker) {
     let pipeline = Pipeline::new(broker, "what-if");
     // Over two hours, so that the model forecasts in the end.
     let sent = reports(4, 800);
+    // Said before the stage starts, so that it knows it before its first decision, as the replay does.
+    let (from, until) = (sent[100].timestamp.to_string(), sent[2_000].timestamp.to_string());
+    let said = ["--by", "alice", "--why", "test"];
+    let (pool, node) = (["pool:pool-0", "--max", "500"], ["node-1", "--policy", "headroom"]);
+    for words in [pool, node] {
+        let set = [&["control", "set"], &words[..], &["--from", &from, "--until", &until], &said].concat();
+        let _set = pipeline.run(&set).expect_success();
+    }
     pipeline.send_load(&records(&sent));
     let running = pipeline.start(&["run", "forecast", "quota"]);
     pipeline.wait_for(Topic::Quotas, sent.len(), &running);
     let _ended = running.terminate().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let recorded = ["load", "quotas"].map(|topic| {
+    let recorded = ["load", "quotas", "controls"].map(|topic| {
         let file = folder.path().join(topic).to_str().unwrap().to_owned();
         let _recorded = pipeline.run(&["record", topic, "--to", &file, "--until-end"]).expect_success();
         file
     });
-    let [load, quotas] = recorded.each_ref().map(String::as_str);
-    let said =
-        pipeline.run(&["what-if", load, "--quotas", quotas, "--try", "max_scale=1.2", "--json"]).expect_success();
-    let answer: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let [load, quotas, controls] = recorded.each_ref().map(String::as_str);
+    let what_if = |more: &[&str]| -> serde_json::Value {
+        let what_if = ["what-if", load, "--quotas", quotas, "--try", "max_scale=1.2", "--json"];
+        let said = pipeline.run(&[&what_if, more].concat()).expect_success();
+        serde_json::from_str(&said.stdout).unwrap()
+    };
+    let without = what_if(&[]);
+    assert!(without["recorded"]["against"]["different"].as_u64() > Some(0), "the controls moved quotas: {without}");
+    let answer = what_if(&["--controls", controls]);
     let (same, other) = (&answer["recorded"]["against"], &answer["recorded"]["try"]);
     assert_eq!((&same["identical"], &same["different"]), (&sent.len().into(), &0.into()), "{answer}");
     assert_eq!(other["different"], answer["differing"]["commands"], "a bound at 1.2 moves the hot node's quotas");

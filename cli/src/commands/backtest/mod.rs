@@ -11,12 +11,13 @@ use std::sync::Arc;
 use tidegate_backtest::{Dropped, Measures, Options, Report, Runner, html, predictions};
 use tidegate_forecast::Model;
 use tidegate_forecast::baseline::Linear;
-use tidegate_stages::{ForecastStage, QuotaStage, prior_of};
+use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
 use crate::args::Common;
 use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::policy_spec::{PolicySpec, Setting, Trial};
+use crate::recorded_controls::{ControlsFlag, RecordedControls};
 use crate::reports::{self, Loaded};
 use crate::{pipeline, progress};
 
@@ -55,6 +56,8 @@ pub(crate) struct Backtest {
     /// CSV: base quota of rows that do not name theirs
     #[arg(long, value_name = "UNITS", default_value_t = 1000.0)]
     base_quota: f64,
+    #[command(flatten)]
+    controls: ControlsFlag,
     /// Write one CSV row a forecast
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
@@ -67,6 +70,7 @@ impl Backtest {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let model = Arc::new(load_model(common, self.model.as_deref())?);
         let trials = self.trials(common)?;
+        let controls = self.controls.read()?;
         let mut loaded = reports::read(&self.file, self.base_quota)?;
         loaded.reports.keep_nodes(&self.node)?;
         let options = Options {
@@ -76,7 +80,7 @@ impl Backtest {
             traces: self.html.as_ref().map(|_| 0),
         };
         let mut sheet = self.predictions.as_deref().map(Sheet::create).transpose()?;
-        let (mut measures, dropped) = measure(&model, &trials, loaded, options, &mut |decided| {
+        let (mut measures, dropped) = measure(&model, &trials, controls, loaded, options, &mut |decided| {
             sheet.as_mut().map_or(Ok(()), |sheet| sheet.add(decided))
         })?;
         if let Some(sheet) = sheet {
@@ -134,18 +138,15 @@ pub(crate) fn load_model(common: &Common, model: Option<&Path>) -> anyhow::Resul
 pub(crate) fn measure(
     model: &Arc<Model>,
     trials: &[Trial],
+    controls: RecordedControls,
     loaded: Loaded,
     options: Options,
     also: &mut dyn FnMut(&tidegate_backtest::Decided) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Measures, Dropped)> {
-    let stage = |trial: &Trial| {
-        // As `run` does: the steering begins with what the model's card knows.
-        let mut settings = trial.settings.clone();
-        settings.headroom.prior = prior_of(model, settings.resource);
-        QuotaStage::new(settings)
-    };
+    let stage = |trial: &Trial| QuotaStage::new(primed(trial.settings.clone(), model));
     let stages = trials.iter().map(stage).collect();
     let mut runner = Runner::new(ForecastStage::new(Arc::clone(model)), stages);
+    controls.give_to(&mut runner);
     let mut measures = Measures::new(options, trials.iter().map(|trial| trial.name.clone()).collect());
     let bar =
         progress::bar(loaded.reports.len() as u64, "{elapsed_precise} {wide_bar} {pos} of {len} reports  {eta} left");

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use tidegate_backtest::{ForecastErrors, NodeReport, PolicyReport, Report, States};
+use tidegate_backtest::{ForecastErrors, NodeReport, PolicyReport, Report};
+use tidegate_schemas::records::ForecastsByState;
 
 use crate::commands::say;
 
@@ -42,7 +43,7 @@ fn head(file: &str, report: &Report) -> anyhow::Result<()> {
 }
 
 /// Counts by state in words.
-fn states(states: &States) -> String {
+fn states(states: &ForecastsByState) -> String {
     format!("{} ready, {} warming, {} demoted", states.ready, states.warming, states.demoted)
 }
 

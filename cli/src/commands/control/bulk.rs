@@ -14,15 +14,15 @@ use crate::exit::{self, failure};
 
 /// Make the controls as a file (TOML) says; safe to run again
 ///
-/// What is as the file says already is left alone, and so are targets that the file does not name, unless --prune.
-/// docs/controls.md has the format.
+/// What is as the file says already is left alone, and so are targets that the file does not name, unless --prune: those are
+/// cleared in the name of the file's own `by` and `why` (at the top, or --by and --why). docs/controls.md has the format.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A file:
   by = \"alice\"
   why = \"release 4.2\"
 
   [[control]]
-  target = \"pool:web\"
+  target = \"pool:pool-03\"
   freeze = true
   until = \"2h\"
 
@@ -49,7 +49,7 @@ pub(super) struct Bulk {
     /// Controls, as TOML
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Clear the targets that the file does not name
+    /// Clear the targets that the file does not name; needs `by` and `why` at the top of the file, or --by and --why
     #[arg(long)]
     prune: bool,
     /// Who says what the file gives no `by` for
@@ -66,7 +66,8 @@ impl Bulk {
         let topic = ControlTopic::open(common)?;
         let present = topic.read()?;
         let sender = apply.then(|| topic.sender()).transpose()?;
-        let moments = topic.moments(&self.targets(&wanted, &present))?;
+        let stamps = self.prune || wanted.entries.iter().any(|entry| !entry.has_beginning());
+        let moments = topic.moments(&self.targets(&wanted, &present), stamps)?;
         let prune = self.prune.then_some(&wanted.said);
         let steps = compare::compare(&wanted.entries, &present, |target| moments.next(target), prune);
         let steps = steps.map_err(|e| failure(exit::DATA, format!("{}: {e}", self.file.display())))?;
@@ -75,7 +76,7 @@ impl Bulk {
             sender.publish(&new)?;
         }
         for entry in &wanted.entries {
-            moments.tell_unknown(&entry.target);
+            moments.tell_unknown(&entry.target, !entry.has_beginning());
         }
         if common.json {
             return say_json(&json!({ "applied": apply, "changes": steps }));

@@ -66,7 +66,9 @@ pub(super) fn compare(
         steps.push(Step { target: entry.target.clone(), change, control, present: before.cloned() });
     }
     if let Some(said) = prune {
-        let (by, why) = said.whole().ok_or("--prune clears targets, and that needs a `by` and a `why` of the file")?;
+        let (by, why) = said.whole().ok_or(
+            "--prune clears what the file does not name, and a clear says who and why too: give `by` and `why` at the top of the file, or --by and --why",
+        )?;
         let is_named = |target: &str| wanted.iter().any(|entry| entry.target == target);
         for (target, said) in present.by_target() {
             let at = next(target);

@@ -44,6 +44,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether the file gives its beginning.
+    pub(super) fn has_beginning(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// The control, beginning at `next` where the file gives no beginning.
     pub(super) fn control(&self, next: i64) -> Control {
         let timestamp = self.from.unwrap_or(next);
@@ -190,9 +195,9 @@ why = 'test'
         assert_eq!(
             words,
             [
-                "pool:web: freeze",
+                "pool:pool-03: freeze",
                 "node-0003: override 1500",
-                "pool:batch: min 200, max 900.5, policy headroom, mode recommend"
+                "pool:pool-07: min 200, max 900.5, policy headroom, mode recommend"
             ]
         );
     }

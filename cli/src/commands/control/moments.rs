@@ -2,13 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tidegate_broker::{From, KafkaSettings, Tail};
+use tidegate_broker::{From, KafkaSettings, Stop, Tail};
 use tidegate_schemas::records::{QuotaCommand, Target};
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
 
 use crate::event_time;
+use crate::exit::{self, failure};
+
+/// How long a first command is waited for.
+const FIRST_COMMAND: Duration = Duration::from_secs(30);
+/// Between two looks for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How far back from the end of each partition is looked, in turn, until all targets are found.
 const DEPTHS: [i64; 3] = [2_000, 20_000, 200_000];
@@ -27,6 +33,34 @@ impl Moments {
     /// Looks for `targets`, far back.
     pub(super) fn look(kafka: &KafkaSettings, ids: &Arc<dyn SchemaIds>, targets: &[&str]) -> anyhow::Result<Self> {
         Self::look_at(kafka, ids, targets, &DEPTHS)
+    }
+
+    /// As [`Moments::look`], for what is stamped with the time that is found: on an empty topic the first command is waited for.
+    /// By this machine's clock a control might begin hours away from the fleet's event time, or never.
+    pub(super) fn wait(
+        kafka: &KafkaSettings,
+        ids: &Arc<dyn SchemaIds>,
+        targets: &[&str],
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let until = Instant::now() + FIRST_COMMAND;
+        let mut moments = Self::look(kafka, ids, targets)?;
+        if moments.any.is_none() {
+            super::super::tell(format!(
+                "no node has a quota command yet; waiting up to {} s for the first, because the control begins by the fleet's event time",
+                FIRST_COMMAND.as_secs()
+            ));
+        }
+        while moments.any.is_none() {
+            if stop.is_set() || Instant::now() > until {
+                let said = "no node has a quota command, so there is no event time at which the control could begin; \
+                            start `tidegate run` and its load first, or give a beginning (--from TIME, in a file `from`)";
+                return Err(failure(exit::UNAVAILABLE, said));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+            moments = Self::look(kafka, ids, targets)?;
+        }
+        Ok(moments)
     }
 
     /// Looks for `targets` among the newest commands.
@@ -49,9 +83,11 @@ impl Moments {
             let mut read = 0;
             while let Some(record) = tail.next_before_end(super::super::BROKER_PATIENCE)? {
                 read += 1;
-                // Tombstones and foreign bytes tell no time.
-                if let Ok(command) = decoder.decode::<QuotaCommand>(record.value.as_deref().unwrap_or_default()) {
-                    moments.note(&command);
+                match decoder.decode::<QuotaCommand>(record.value.as_deref().unwrap_or_default()) {
+                    Ok(command) => moments.note(&command),
+                    Err(e) if e.is_retryable() => return Err(e.into()),
+                    // Tombstones and foreign bytes tell no time.
+                    Err(_) => {}
                 }
                 if Instant::now() > until {
                     return Ok(moments);
@@ -83,7 +119,7 @@ impl Moments {
         }
     }
 
-    /// The fleet's present for a target: its own newest event time, that of any node, or the wall clock.
+    /// The fleet's present for a target: its own newest event time, that of any node, or, for a list, the wall clock.
     pub(super) fn now(&self, target: &str) -> i64 {
         self.of(target).or(self.any).unwrap_or_else(event_time::wall_clock)
     }
@@ -93,14 +129,14 @@ impl Moments {
         self.now(target).saturating_add(1)
     }
 
-    /// Says so where nobody knows the target; `true` where somebody does.
-    pub(super) fn tell_unknown(&self, target: &str) -> bool {
+    /// Says so where nobody knows the target; `true` where somebody does. `stamped`: its time was taken from here.
+    pub(super) fn tell_unknown(&self, target: &str, stamped: bool) -> bool {
         let known = self.of(target).is_some();
         if !known {
-            let clock = if self.any.is_some() { "any node's newest event time" } else { "this machine's clock" };
+            let time = if stamped { "; its time is taken from any node's newest event time" } else { "" };
             let whom = super::named(target);
             super::super::tell(format!(
-                "no quota command of {whom} is found: its name may be wrong, or it has not reported yet; its time is taken from {clock}"
+                "no quota command of {whom} is found: its name may be wrong, or it has not reported yet{time}"
             ));
         }
         known
@@ -132,6 +168,6 @@ mod tests {
         }
         let times = ["a", "b", "pool:x", "stranger", "pool:none"].map(|target| moments.next(target));
         assert_eq!(times, [51, 71, 71, 91, 91]);
-        assert!(moments.tell_unknown("a") && !moments.tell_unknown("stranger"));
+        assert!(moments.tell_unknown("a", true) && !moments.tell_unknown("stranger", true));
     }
 }

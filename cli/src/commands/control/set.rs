@@ -11,14 +11,14 @@ use crate::exit::{self, failure};
 /// Say what holds for a node or a pool from now on
 ///
 /// Without --from the control begins right after the newest event time that the quotas topic has of the node, or of any
-/// node of the pool; where it has none, of any node at all; on an empty topic, by this machine's clock. Event time is
-/// the fleet's: in a demo at speed 60, `--until 2h` ends after 2 minutes of yours.
+/// node of the pool; where it has none, of any node at all; on an empty topic the first command is waited for, up to 30 s.
+/// Event time is the fleet's: in a demo at speed 60, `--until 2h` ends after 2 minutes of yours.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate control set node-0003 --override 1500 --by alice --why 'load test'
-  tidegate control set pool:web --freeze --until 2h --by alice --why 'release 4.2'
+  tidegate control set pool:pool-03 --freeze --until 2h --by alice --why 'release 4.2'
   tidegate control set node-0003 --min 500 --max 2000 --policy headroom --by bob --why 'ticket 77'
-  tidegate control set pool:batch --mode recommend --by bob --why 'first week: look on'")]
+  tidegate control set pool:pool-07 --mode recommend --by bob --why 'first week: look on'")]
 pub(super) struct Set {
     /// Node id, or pool:NAME for all nodes of a pool
     #[arg(value_name = "NODE|pool:NAME")]
@@ -94,13 +94,14 @@ impl Set {
         let before = topic.read()?.last(&self.target).filter(|c| !c.is_clear()).cloned();
         let sender = topic.sender()?;
         // The fleet's time goes on: it is looked up last.
-        let moments = topic.moments(&[&self.target])?;
-        if self.from.is_none() {
+        let stamps = self.from.is_none();
+        let moments = topic.moments(&[&self.target], stamps)?;
+        if stamps {
             control = self.control(moments.next(&self.target));
             show::check(&control, true).map_err(wrong)?;
         }
         sender.publish(&[&control])?;
-        let known = moments.tell_unknown(&self.target);
+        let known = moments.tell_unknown(&self.target, stamps);
         show::said(common, Some(&control), before.as_ref(), known)
     }
 
@@ -132,7 +133,7 @@ impl Clear {
             return show::said(common, None, None, true);
         };
         let sender = topic.sender()?;
-        clear.timestamp = topic.moments(&[&self.target])?.next(&self.target);
+        clear.timestamp = topic.moments(&[&self.target], true)?.next(&self.target);
         sender.publish(&[&clear])?;
         show::said(common, Some(&clear), Some(&before), true)
     }

@@ -45,7 +45,10 @@ impl ControlTopic {
                 controls.forget(&key);
                 continue;
             };
-            let decoded = decoder.decode::<Control>(value).map_err(|e| e.to_string());
+            let decoded = match decoder.decode::<Control>(value) {
+                Err(e) if e.is_retryable() => return Err(e.into()),
+                decoded => decoded.map_err(|e| e.to_string()),
+            };
             let checked = decoded.and_then(|control| match control.validate_in_log(&key) {
                 Ok(()) => check_policy(&control).map(|()| control),
                 Err(e) => Err(e.to_string()),
@@ -68,9 +71,13 @@ impl ControlTopic {
         Ok(Sender { topic: self, encoder, publisher, deliveries })
     }
 
-    /// Event times of targets.
-    pub(super) fn moments(&self, targets: &[&str]) -> anyhow::Result<Moments> {
-        Moments::look(&self.kafka, &self.ids, targets)
+    /// Event times of targets; `stamps`: a control is to begin by them, so that a first one is waited for.
+    pub(super) fn moments(&self, targets: &[&str], stamps: bool) -> anyhow::Result<Moments> {
+        if stamps {
+            Moments::wait(&self.kafka, &self.ids, targets, &self.stop)
+        } else {
+            Moments::look(&self.kafka, &self.ids, targets)
+        }
     }
 
     /// Event times of targets, where they were heard of lately.

@@ -26,7 +26,7 @@ use tidegate_sinks::page;
 use self::feed::Feed;
 use self::observe::Observer;
 use super::simulate::FleetArgs;
-use crate::args::Common;
+use crate::args::{Common, MetricsFlag};
 use crate::config::Settings;
 use crate::pipeline::{self, Pipeline, Running, Work};
 use crate::{http, shutdown, telemetry};
@@ -37,7 +37,7 @@ const PARTITIONS: i32 = 2;
 /// Show the whole pipeline: a fleet, its forecasts, its quotas, on a live page.
 ///
 /// Everything runs in this process, on an embedded broker; some hours of event time are published first, so that the
-/// forecasts are ready within seconds. Ctrl-C ends it.
+/// forecasts are ready within seconds. Quotas are decided by the `[quota]` settings of --config, as in `run`. Ctrl-C ends it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
     #[command(flatten)]
@@ -60,6 +60,8 @@ pub(crate) struct Demo {
     /// Broker: embedded, or HOST:PORT of a real Kafka
     #[arg(long, value_name = "embedded|HOST:PORT", default_value = "embedded")]
     broker: String,
+    #[command(flatten)]
+    metrics: MetricsFlag,
 }
 
 impl Demo {
@@ -84,7 +86,12 @@ impl Demo {
             Pipeline { settings: &settings, kafka: &kafka, ids: Arc::clone(&ids), registry: &registry, stop: &stop };
         let watching = observer.watch(&kafka, &ids, &stop)?;
         let running = vec![pipeline.start(Work::Forecast)?, pipeline.start(Work::Quota)?];
-        telemetry::serve(&settings, registry.clone(), Arc::new(|| true), &stop)?;
+        telemetry::serve(
+            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
+            registry.clone(),
+            Arc::new(|| true),
+            &stop,
+        )?;
         let mut feed = Feed::new(&self, &kafka, &ids, Arc::clone(&observer), &stop)?;
         let fed = feed.run(self.duration, &running);
         let summary = summary::of(&kafka, &observer, &running, &feed);

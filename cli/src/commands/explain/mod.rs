@@ -24,8 +24,9 @@ use crate::{event_time, pipeline, shutdown};
 ///
 /// Takes the node's last command, or the one that --at or --sequence names, and makes it again from the reports that it
 /// depends on, by the stages of production. Without --recording everything is read from the topics. Recordings are those of
-/// `tidegate record load`, `record quotas` and `record forecasts`, in any order. The model and the `[quota]` settings must be
-/// those that decided: say --config and --model as `run` was told. Exit code 65: the decision did not come out the same.
+/// `tidegate record load`, `record quotas`, `record forecasts` and, where anybody set a control, `record controls`, in any
+/// order. The model and the `[quota]` settings must be those that decided: say --config and --model as `run` was told. Exit
+/// code 65: the decision did not come out the same.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     /// The node
@@ -53,13 +54,14 @@ impl Explain {
         }
         let stages = Stages::new(pipeline::model(&settings)?, settings.quota()?);
         let evidence = self.evidence(&settings)?;
+        let lacks_controls = !self.recording.is_empty() && !evidence.has_controls();
         let explanation = stages.explain(&Case::of(evidence, self.wanted())?)?;
         if common.json {
             super::say_json(&explanation)?;
         } else {
             super::say(text::of(&explanation).trim_end())?;
         }
-        verdict(&explanation)
+        verdict(&explanation, lacks_controls)
     }
 
     fn wanted(&self) -> Wanted {
@@ -88,12 +90,14 @@ impl Explain {
 }
 
 /// Not reproduced is an error, told after the explanation.
-fn verdict(explanation: &Explanation) -> anyhow::Result<()> {
+fn verdict(explanation: &Explanation, lacks_controls: bool) -> anyhow::Result<()> {
     if !explanation.reproduced.failed() {
         return Ok(());
     }
     let why = explanation.stretch.missing.clone().unwrap_or_else(|| {
-        "other bytes came out; were the model and the [quota] settings others when it was decided?".to_owned()
+        let controls = "; and no control is in the recordings: if one was set, give that of controls too";
+        let controls = if lacks_controls { controls } else { "" };
+        format!("other bytes came out; were the model and the [quota] settings others when it was decided?{controls}")
     });
     Err(failure(exit::DATA, format!("the decision cannot be reproduced: {why}")))
 }

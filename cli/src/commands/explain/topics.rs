@@ -7,12 +7,14 @@
 //! ```
 
 use tidegate_broker::{BrokerError, KafkaSettings, PartitionReader};
-use tidegate_explain::{Evidence, Wanted};
+use tidegate_explain::{Evidence, Wanted, reach};
 use tidegate_forecast::REACH_MS;
 use tidegate_schemas::Topic;
 use tidegate_schemas::partition::partition_of;
+use tidegate_schemas::records::Cause;
 
-use crate::commands::BROKER_PATIENCE;
+use crate::commands::{BROKER_PATIENCE, tell};
+use crate::{event_time, progress};
 
 /// A node whose older records of a day are gone was new then: nothing before them is looked for.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -42,9 +44,25 @@ pub(super) fn read(kafka: &KafkaSettings, node: &str, wanted: Wanted, evidence: 
     let partition = partition.unwrap_or(of_outputs);
     back(kafka, Topic::Forecasts, partition, None, evidence, |evidence, _| evidence.has_forecast(sequence))?;
     let since = timestamp.saturating_sub(REACH_MS);
+    tell_what_is_gone(kafka, &cause, since, evidence)?;
     back(kafka, Topic::Load, cause.partition, Some(cause.offset), evidence, |evidence, oldest| {
         evidence.has_report_before(since) || oldest.is_some_and(|at| at < since.saturating_sub(DAY_MS))
     })
+}
+
+/// Says what cannot be read any more before all that is left is read: that takes a while where records come in small batches.
+fn tell_what_is_gone(kafka: &KafkaSettings, cause: &Cause, since: i64, evidence: &mut Evidence) -> anyhow::Result<()> {
+    let name = kafka.topic(Topic::Load);
+    let mut reader = PartitionReader::open(kafka, &name, cause.partition, Some(cause.offset))?;
+    let Some(oldest) = reader.oldest()?.filter(|oldest| oldest.offset > 0) else { return Ok(()) };
+    let Some(begins) = evidence.report_time(&oldest)?.filter(|begins| *begins >= since) else { return Ok(()) };
+    tell(format!(
+        "{name}/{} begins with {}, inside the {} of reports that the decision depends on; explained from what is left",
+        cause.partition,
+        event_time::show(begins),
+        reach()
+    ));
+    Ok(())
 }
 
 /// Reads a partition backwards until `enough`, which is told the event time of the oldest report read, says so.
@@ -57,14 +75,17 @@ fn back(
     enough: impl Fn(&Evidence, Option<i64>) -> bool,
 ) -> anyhow::Result<()> {
     let name = kafka.topic(topic);
+    let bar = progress::bar(0, &format!("{{elapsed_precise}} reading {name}/{partition}: {{pos}} records"));
     let mut reader = PartitionReader::open(kafka, &name, partition, last)?;
     while let Some(records) = reader.back()? {
         for record in records {
             evidence.take(record)?;
+            bar.inc(1);
         }
         if enough(evidence, evidence.oldest(&name, partition)) {
             break;
         }
     }
+    bar.finish_and_clear();
     Ok(())
 }

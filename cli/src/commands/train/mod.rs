@@ -35,14 +35,14 @@ pub(crate) struct Train {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Steps for each network
-    #[arg(long, value_name = "N")]
-    steps: Option<usize>,
-    /// Size of the LSTM's state
-    #[arg(long, value_name = "N")]
-    hidden: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().steps)]
+    steps: usize,
+    /// Size of the LSTM's state, a multiple of 8 from 8 to 256
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().hidden)]
+    hidden: usize,
     /// Networks a resource whose forecasts are averaged, 1 to 4: more are a little better and cost as many times the work
-    #[arg(long, value_name = "N")]
-    members: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = TrainOptions::default().members)]
+    members: usize,
     /// Learn nothing from this node and measure on it (may be repeated); `none`: learn from all. By default every fifth node of
     /// each file with 5 or more
     #[arg(long, value_name = "NODE")]
@@ -60,6 +60,7 @@ impl Train {
         for file in &self.files {
             series.extend(read(file)?);
         }
+        self.check_held_out(&series)?;
         let started = Instant::now();
         let bar = progress::bar(1000, "{elapsed_precise} {wide_bar} {percent}%  {msg}  {eta} left");
         let mut watch = |p: TrainProgress| {
@@ -90,24 +91,39 @@ impl Train {
     }
 
     fn options(&self, series: &[Series], started: Instant) -> TrainOptions {
-        let held_out_nodes = match self.hold_out.as_slice() {
-            [] => default_hold_out(series),
-            [none] if none == "none" => Vec::new(),
-            named => named.to_vec(),
-        };
         let defaults = TrainOptions::default();
         TrainOptions {
             name: self.name.clone(),
             command: command_line(),
             seed: self.seed,
-            steps: self.steps.unwrap_or(defaults.steps),
-            hidden: self.hidden.unwrap_or(defaults.hidden),
-            members: self.members.unwrap_or(defaults.members),
-            held_out_nodes,
+            steps: self.steps,
+            hidden: self.hidden,
+            members: self.members,
+            held_out_nodes: self.held_out(series),
             time_budget: self
                 .time_budget
                 .map(|limit| TimeBudget { limit, elapsed: Arc::new(move || started.elapsed()) }),
             ..defaults
+        }
+    }
+
+    /// The nodes of which nothing is learned.
+    fn held_out(&self, series: &[Series]) -> Vec<String> {
+        match self.hold_out.as_slice() {
+            [] => default_hold_out(series),
+            [none] if none == "none" => Vec::new(),
+            named => named.to_vec(),
+        }
+    }
+
+    /// Every node that is held out by name must be in the files.
+    fn check_held_out(&self, series: &[Series]) -> anyhow::Result<()> {
+        let held_out = self.held_out(series);
+        match held_out.iter().find(|node| series.iter().all(|one| one.node_id != **node)) {
+            Some(unknown) => {
+                Err(failure(exit::USAGE, format!("--hold-out {unknown}: no file has a node of that name")))
+            }
+            None => Ok(()),
         }
     }
 
@@ -138,7 +154,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<Series>> {
     let Loaded { reports, left_out } = reports::read(path, CsvOptions::default().base_quota)?;
     let left_out: u64 = left_out.values().sum();
     if left_out > 0 {
-        super::tell(format!("{}: {left_out} records gave no report and are left out", path.display()));
+        let (records, are) = if left_out == 1 { ("record", "is") } else { ("records", "are") };
+        super::tell(format!("{}: {left_out} {records} gave no report and {are} left out", path.display()));
     }
     let source = backtest::file_name(path);
     let nodes = reports.samples().into_iter();

@@ -28,13 +28,16 @@ pub(super) fn tell(card: &Card, report: &TrainReport) -> anyhow::Result<()> {
 
 fn learned_from(file: &FileCard) -> String {
     let days = file.to_ms.saturating_sub(file.from_ms) as f64 / 86_400_000.0;
-    format!("learned from {}: {} nodes, {} reports over {days:.1} days", file.source, file.nodes, file.samples)
+    let nodes = if file.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", file.nodes) };
+    format!("learned from {}: {nodes}, {} reports over {days:.1} days", file.source, file.samples)
 }
 
 fn left_out(dropped: &Dropped) -> String {
     let place = [dropped.source.as_str(), dropped.node_id.as_str()].map(str::trim).join(" ");
-    let place = if place.trim().is_empty() { "everywhere" } else { place.trim() };
-    format!("left out: {place}: {} ({} reports)", dropped.why, dropped.samples)
+    // What concerns no node is of all of them.
+    let place = if place.trim().is_empty() { String::new() } else { format!("{}: ", place.trim()) };
+    let reports = if dropped.samples == 1 { "1 report".to_owned() } else { format!("{} reports", dropped.samples) };
+    format!("left out: {place}{} ({reports})", dropped.why)
 }
 
 fn table(report: &TrainReport) -> anyhow::Result<()> {

@@ -26,7 +26,9 @@ const MOVES: usize = 15;
 #[must_use]
 pub fn backtest(file: &str, report: &Report, measures: &mut Measures) -> String {
     let all = measures.policies();
-    let mut body = policies::section(&all, measures);
+    let letters: Vec<String> = ('A'..='Z').map(String::from).collect();
+    let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+    let mut body = policies::section(&all, &letters, measures);
     body.push_str(&forecasts::errors(report));
     body.push_str(&forecasts::calibration(report));
     body.push_str(&nodes(report, measures));
@@ -44,7 +46,7 @@ pub fn what_if(
 ) -> String {
     let mut all = measures.policies();
     all.reverse();
-    let mut body = policies::section(&all, measures);
+    let mut body = policies::section(&all, &["TRY", "AGAINST"], measures);
     body.push_str(&format!(
         "<h2>Where they differ</h2>\n<p>{} of {} nodes, {} commands ({:.2} %). One move a node, the largest first; quotas are multiples of the base quota.</p>\n",
         differing.nodes, report.nodes, differing.commands, differing.percent
@@ -65,7 +67,7 @@ pub fn what_if(
         })
         .take(MOVES)
         .collect();
-    let head = ["Node", "Commands", "Mean move, points", "Largest at", "Against", "Try", "Reason tried"];
+    let head = ["Node", "Commands", "Mean move, points", "Largest at", "Against", "Try", "\u{2028}Reason tried"];
     body.push_str(&table("Largest moves", &head, &rows, None));
     body.push_str(&nodes(report, measures));
     page(&format!("What if: {file}"), &lead(report), &body)

@@ -40,14 +40,18 @@ pub(super) fn figure(value: Option<f64>, decimals: usize) -> String {
 pub(super) const SENTENCE: char = '\u{2028}';
 
 /// A table that scrolls sideways where the screen is narrow; cells are markup. The row `own` stands out; cells that hold a
-/// sentence begin with [`SENTENCE`].
+/// sentence begin with [`SENTENCE`], and so does the head of their column.
 pub(super) fn table(name: &str, head: &[&str], rows: &[Vec<String>], own: Option<usize>) -> String {
     let cell = |cell: &String| match cell.strip_prefix(SENTENCE) {
         Some(text) => format!("<td class=\"text\">{text}</td>"),
         None => format!("<td>{cell}</td>"),
     };
     let cells = |cells: &[String]| cells.iter().map(cell).collect::<String>();
-    let head: String = head.iter().map(|cell| format!("<th scope=\"col\">{cell}</th>")).collect();
+    let title = |cell: &&str| match cell.strip_prefix(SENTENCE) {
+        Some(text) => format!("<th scope=\"col\" class=\"text\">{text}</th>"),
+        None => format!("<th scope=\"col\">{cell}</th>"),
+    };
+    let head: String = head.iter().map(title).collect();
     let body: String = rows
         .iter()
         .enumerate()

@@ -13,8 +13,8 @@ const BOTTOM: f64 = 48.0;
 /// Smallest share on the logarithmic axis, %: fewer are drawn there.
 const LEAST: f64 = 0.01;
 
-/// The figure and its table; the first policy is the page's own.
-pub(super) fn section(policies: &[PolicyReport], measures: &Measures) -> String {
+/// The figure and its table; the first policy is the page's own. `marks`: what each is called in both.
+pub(super) fn section(policies: &[PolicyReport], marks: &[&str], measures: &Measures) -> String {
     let unused = |policy: &PolicyReport| policy.mean_unused.unwrap_or(0.0);
     let right = policies.iter().map(unused).fold(10.0, f64::max) * 1.15;
     let x = |unused: f64| LEFT + (WIDTH - LEFT - RIGHT) * (unused / right).min(1.0);
@@ -28,25 +28,27 @@ pub(super) fn section(policies: &[PolicyReport], measures: &Measures) -> String 
         let Some(violations) = policy.horizon_violations_percent else { continue };
         let (px, py) = (x(unused(policy)), y(violations));
         let own = if index == 0 { " own" } else { "" };
+        // On the left of a point far right, where its name would be cut off.
+        let (beside, anchor) = if px > 0.85 * WIDTH { (-9.0, "end") } else { (9.0, "start") };
         svg.push_str(&format!(
             "<circle class=\"point{own}\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"6\"><title>{}</title></circle>\
-             <text class=\"mark\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+             <text class=\"mark\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
             escape(&policy.name),
-            px + 9.0,
+            px + beside,
             py - 7.0,
-            letter(index)
+            mark(marks, index)
         ));
     }
     format!(
         "<h2>Policies: violations against unused capacity</h2>\n<p>Down and left is better: fewer samples above the quota within 5 \
          minutes of its decision, and less capacity that nobody used. The dotted line is what constant quotas, the same for all, would have done.</p>\n\
          <figure>\n<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Violations against unused capacity; the table below has the values\">\n{svg}</svg>\n</figure>\n{}",
-        policy_table(policies)
+        policy_table(policies, marks)
     )
 }
 
-fn letter(index: usize) -> char {
-    ('A'..='Z').nth(index).unwrap_or('·')
+fn mark<'a>(marks: &[&'a str], index: usize) -> &'a str {
+    marks.get(index).copied().unwrap_or("·")
 }
 
 fn axes(right: f64, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
@@ -89,7 +91,7 @@ fn constant_quotas(measures: &Measures, right: f64, x: &dyn Fn(f64) -> f64, y: &
 }
 
 /// The policies' figures, the first one marked.
-pub(super) fn policy_table(policies: &[PolicyReport]) -> String {
+fn policy_table(policies: &[PolicyReport], marks: &[&str]) -> String {
     let head = [
         "Policy",
         "Above, horizon %",
@@ -106,7 +108,7 @@ pub(super) fn policy_table(policies: &[PolicyReport]) -> String {
         .enumerate()
         .map(|(index, policy)| {
             vec![
-                format!("{} {}", letter(index), escape(&policy.name)),
+                format!("{} {}", mark(marks, index), escape(&policy.name)),
                 figure(policy.horizon_violations_percent, 3),
                 figure(policy.violations_percent, 3),
                 figure(policy.mean_unused, 2),

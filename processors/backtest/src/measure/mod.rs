@@ -19,11 +19,12 @@ use std::collections::{BTreeMap, HashMap};
 use tidegate_forecast::Resource;
 use tidegate_forecast::baseline::Linear;
 use tidegate_quota::Counted;
+use tidegate_schemas::records::ForecastsByState;
 
 pub use trace::{Trace, TracePoint};
 
 use crate::report::{
-    ByForecaster, ByResource, ForecastErrors, LinearReport, NodeReport, PolicyReport, Report, States, rounded,
+    ByForecaster, ByResource, ForecastErrors, LinearReport, NodeReport, PolicyReport, Report, rounded,
 };
 use crate::runner::{Decided, Dropped};
 use errors::Errors;
@@ -150,13 +151,11 @@ impl Measures {
             .filter_map(|id| self.nodes.get_key_value(id))
             .filter(|(_, node)| node.reports > 0)
             .collect();
-        let mut states = States::default();
+        let mut states = ForecastsByState::default();
         let mut errors: [[Errors; FORECASTERS]; 2] = Default::default();
         let mut all_states: [Errors; 2] = Default::default();
         for (_, node) in &nodes {
-            states.warming += node.states.warming;
-            states.ready += node.states.ready;
-            states.demoted += node.states.demoted;
+            states += node.states;
             merge(&mut errors, &node.errors);
             for (all, of_node) in all_states.iter_mut().zip(&node.all_states) {
                 all.merge(of_node);

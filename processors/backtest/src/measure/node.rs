@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use tidegate_forecast::baseline::{Baselines, Linear, Row};
 use tidegate_forecast::{Horizon, Outcome, Resource, Sample};
 use tidegate_quota::Counted;
-use tidegate_schemas::records::{Forecast, ForecastState, LoadReport};
+use tidegate_schemas::records::{Forecast, ForecastState, ForecastsByState, LoadReport};
 use tidegate_stages::sample;
 
 use super::Options;
@@ -16,7 +16,6 @@ use super::errors::{Claim, Errors};
 use super::policy::PolicySums;
 use super::trace::TracePoint;
 use crate::demand::load;
-use crate::report::States;
 use crate::runner::Decided;
 
 /// Model and simple forecasts.
@@ -29,7 +28,7 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) reports: u64,
-    pub(super) states: States,
+    pub(super) states: ForecastsByState,
     /// By resource, then forecaster: the model, then the simple ones in their order.
     pub(super) errors: [[Errors; FORECASTERS]; 2],
     /// Errors of what was published, warming included, by resource.
@@ -76,7 +75,7 @@ impl Node {
     pub(super) fn new(first_ms: i64, policies: usize) -> Self {
         Self {
             reports: 0,
-            states: States::default(),
+            states: ForecastsByState::default(),
             errors: Default::default(),
             all_states: Default::default(),
             policies: vec![PolicySums::default(); policies],
@@ -151,11 +150,7 @@ impl Node {
     fn count(&mut self, decided: &Decided) {
         let at = decided.received.record.timestamp;
         self.reports += 1;
-        match decided.forecast.state {
-            ForecastState::Warming => self.states.warming += 1,
-            ForecastState::Ready => self.states.ready += 1,
-            ForecastState::Demoted => self.states.demoted += 1,
-        }
+        self.states.count(decided.forecast.state);
         if let Some(last) = self.last_measured_ms {
             for ((sums, newest), command) in self.policies.iter_mut().zip(&self.newest).zip(&decided.commands) {
                 let quota = command.quota / command.base_quota;

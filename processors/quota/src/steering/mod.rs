@@ -13,12 +13,17 @@
 //! autoscaling at Google", EuroSys 2020), and weighted quantiles keep their coverage up to the drift within that time
 //! (Barber, Candès, Ramdas and Tibshirani, "Conformal prediction beyond exchangeability", Annals of Statistics 2023). So
 //! that a new node has a margin, the training data's scores stand in, with the weight of [`PRIOR_MINUTES`] of outcomes.
-//! A guard bounds what a wrong prior can do: the node's own scores alone are never to be passed by more than
-//! [`GUARD`] times the target.
+//! A guard bounds what a wrong prior can do: the margin is what the node's own scores alone want, but for what chance
+//! explains. Violations come in bursts, so their time is uncertain by about √([`BURST_MINUTES`] · target · time).
 //!
-//! Under a steady drift every histogram lags behind. So violations in excess of [`ALLOWED`] times the target are summed
-//! up, never below 0, and from [`PATIENCE_DAYS`] days' worth of the target on they add to the margin, in proportion: the
-//! error integration of conformal PID control with its dead zone, which brings the share down whatever comes. Calm nodes never feel it.
+//! While no model forecasts for a node, its scores are those of the baseline, and the prior is the baseline's own, with the
+//! weight of [`BASELINE_MINUTES`] at most: how a load moves above its last peak differs between nodes far more than
+//! how it moves above a forecast p90.
+//!
+//! Under a steady drift every histogram lags behind. So violations in excess of the target are summed up, never below 0, and
+//! from [`PATIENCE_DAYS`] days' worth of the target on they add to the margin, in proportion: the error integration of conformal
+//! PID control with its dead zone. While that sum stays within its bound, the share of violations over a time T is at
+//! most the target + the bound / T, whatever comes: it comes down to the target. Calm nodes never feel it.
 //!
 //! An outcome counts as soon as it is measured, for every decision it belongs to; nothing waits for the whole horizon. A
 //! report's outcomes together weigh the minutes since the report before it, so a node's interval does not matter.
@@ -35,18 +40,16 @@ use bins::{BINS, bin_of, upper_quantile};
 
 /// How far a decision's outcomes reach, in ms of event time.
 pub const HORIZON_MS: i64 = 300_000;
-/// Time in which weights halve, in minutes: 7 days.
-pub const HALF_LIFE_MINUTES: f64 = 10_000.0;
+/// Time in which weights halve, in minutes: about 5 days.
+pub const HALF_LIFE_MINUTES: f64 = 7_000.0;
 /// Weight of the prior at first, in minutes of outcomes.
 pub const PRIOR_MINUTES: f32 = 7_000.0;
-/// How many times the target the node's own scores may pass the margin.
-pub const GUARD: f64 = 2.0;
-/// From this weight of its own on, in minutes, the guard speaks.
-const GUARD_FROM: f64 = 60.0;
-/// How many times the target violations may be for long without catching up.
-pub const ALLOWED: f64 = 1.5;
+/// Weight of the baseline's prior while no model forecasts, at most, in minutes of outcomes.
+pub const BASELINE_MINUTES: f32 = 10.0;
+/// How long a burst of violations is thought to last, in minutes: what the guard puts down to chance.
+pub const BURST_MINUTES: f64 = 5.0;
 /// Excess that is borne, and excess that adds one spread of the scores to the margin: in days' worth of the target.
-pub const PATIENCE_DAYS: f64 = 3.0;
+pub const PATIENCE_DAYS: f64 = 6.0;
 /// Excess is counted up to this, in days' worth of the target.
 const MOST_DAYS: f64 = 20.0;
 /// Decisions that wait stand at least this far apart, so that at most 60 wait.
@@ -73,7 +76,7 @@ struct Pending {
 pub(crate) struct State {
     /// Weight of the prior, in minutes.
     prior_weight: f32,
-    /// Violations in excess of what is allowed, in minutes.
+    /// Violations in excess of the target, in minutes.
     excess: f32,
     /// Event time of the last report that was taken in.
     last: i64,
@@ -115,7 +118,7 @@ impl State {
             self.own[bin_of(score as f64)] += weight;
             violated += if score > pending.margin { f64::from(weight) } else { 0.0 };
         }
-        let excess = f64::from(self.excess) + violated - ALLOWED * target * minutes;
+        let excess = f64::from(self.excess) + violated - target * minutes;
         self.excess = excess.clamp(0.0, MOST_DAYS * days_worth(target)) as f32;
     }
 
@@ -132,14 +135,23 @@ impl State {
     }
 
     /// The margin for a share `target` of violations, as a fraction of the base quota; may be negative.
-    pub(crate) fn margin(&self, prior: &Prior, target: f64) -> f64 {
+    pub(crate) fn margin(&self, prior: &Prior, is_from_model: bool, target: f64) -> f64 {
         let total: f64 = self.own.iter().map(|weight| f64::from(*weight)).sum();
         let own = |bin: usize| f64::from(self.own[bin]);
-        let with_prior = |bin: usize| own(bin) + f64::from(prior.shares[bin]) * f64::from(self.prior_weight);
-        let all = total + f64::from(self.prior_weight);
-        let margin = upper_quantile(with_prior, target * all).unwrap_or(0.0);
-        let guard = if total < GUARD_FROM { None } else { upper_quantile(own, (GUARD * target).min(1.0) * total) };
-        (guard.map_or(margin, |guard| guard.max(margin)) + self.catching_up(total, target)) / 1e4
+        let (shares, weight) = if is_from_model {
+            (&prior.model, self.prior_weight)
+        } else {
+            (&prior.baseline, self.prior_weight.min(BASELINE_MINUTES))
+        };
+        let with_prior = |bin: usize| own(bin) + f64::from(shares[bin]) * f64::from(weight);
+        let margin = upper_quantile(with_prior, target * (total + f64::from(weight))).unwrap_or(0.0);
+        // The node's own scores alone, with more or fewer violations than wanted: as many as chance explains.
+        let wanted = target * total;
+        let chance = (BURST_MINUTES * wanted).sqrt();
+        let at_least = upper_quantile(own, wanted + chance).unwrap_or(f64::NEG_INFINITY);
+        let at_most = Some(wanted - chance).filter(|fewer| *fewer > 0.0).and_then(|fewer| upper_quantile(own, fewer));
+        let guarded = margin.min(at_most.unwrap_or(f64::INFINITY)).max(at_least);
+        (guarded + self.catching_up(total, target)) / 1e4
     }
 
     /// What the margin gains while violations stay in excess: spreads of the node's own scores, from median to 0.9 quantile.

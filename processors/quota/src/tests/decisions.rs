@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::inputs;
-use crate::{Counted, Figures, InForce, Inputs, PolicyName, Settings, decide};
+use crate::{Before, Counted, Figures, InForce, Inputs, PolicyName, Settings, decide};
 
 #[test]
 fn reasons_read_as_sentences() {
@@ -70,6 +70,21 @@ fn headroom_steers_on_from_what_its_last_command_left() {
     let threshold = InForce { policy: Some(PolicyName::Threshold), ..InForce::default() };
     let other = decide(&settings, &inputs(0.5, 0.5), before.as_ref(), &threshold);
     assert_eq!(Some(&other.leaves().steering), before.as_ref().map(|before| &before.steering), "kept for its return");
+}
+
+#[test]
+fn a_steering_of_another_form_begins_anew() {
+    let settings = Settings { policy: PolicyName::Headroom, ..Settings::default() };
+    let decided = |steering: Vec<u8>| {
+        let before = Before { quota: 250.0, hold_until: None, valid_until: 0, steering };
+        decide(&settings, &inputs(0.5, 0.4), Some(&before), &InForce::default())
+    };
+    let anew = decided(Vec::new());
+    let cut_off = anew.steering[..anew.steering.len() - 1].to_vec();
+    let too_long = [&anew.steering[..], &[0]].concat();
+    for foreign in [vec![0], vec![2; 40], vec![255; 600], cut_off, too_long] {
+        assert_eq!(decided(foreign), anew);
+    }
 }
 
 proptest! {

@@ -166,7 +166,7 @@ fn words_for_headroom_and_its_rails() {
     insta::assert_snapshot!(say(&inputs(0.4, 0.3), &InForce::default()), @"forecast CPU peak 0.45 (p90) and a margin of 0.01 for 1 % violations: 0.46 × base");
     insta::assert_snapshot!(say(&calm, &InForce::default()), @"forecast CPU peak 0.62 (p90) and a margin of 0.01 for 1 % violations: 0.63 × base; bound by largest step up to 0.60 × base");
     let warming = Inputs { from_model: false, memory: Figures { p90: 0.9, ..calm.memory }, ..calm };
-    insta::assert_snapshot!(say(&warming, &InForce::default()), @"baseline forecast memory peak 0.90 (p90) and a margin of 0.01 for 1 % violations: 0.91 × base; bound by largest step up to 0.60 × base");
+    insta::assert_snapshot!(say(&warming, &InForce::default()), @"baseline forecast memory peak 0.90 (p90) and a margin of 0.09 for 1 % violations: 0.99 × base; bound by largest step up to 0.60 × base");
     let said = vec!["alice on node-1: maintenance".to_owned()];
     insta::assert_snapshot!(say(&calm, &InForce { override_quota: Some(400.0), said: said.clone(), ..InForce::default() }), @"forecast CPU peak 0.62 (p90) and a margin of 0.01 for 1 % violations: 0.63 × base; overridden to 0.80 × base; said by alice on node-1: maintenance");
     insta::assert_snapshot!(say(&calm, &InForce { freeze: true, said, ..InForce::default() }), @"forecast CPU peak 0.62 (p90) and a margin of 0.01 for 1 % violations: 0.63 × base; frozen at 0.50 × base; said by alice on node-1: maintenance");

@@ -1,0 +1,136 @@
+//! Kafka goes away in the middle of the work: the stages wait, go on, and what they say in the end is what they would have
+//! said undisturbed. Each test has a Kafka of its own, to do it harm.
+//!
+//! ```text
+//! load ─> undisturbed ──────────────────────────────────> answers ─┐
+//! load ─> a third ─ a third, and harm ─ back ─ a third ─> answers ─┴─> the same, once repeated ones are dropped
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use tidegate_schemas::Topic;
+use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
+use tidegate_tests::binary::Running;
+use tidegate_tests::brokers;
+use tidegate_tests::kafka::{self, Kafka};
+use tidegate_tests::pipeline::{PATIENCE, Pipeline, names, records, reports};
+use tidegate_tests::process::{signal, wait_until};
+
+const NODES: usize = 30;
+const ROUNDS: i64 = 150;
+/// Longer than a member of a group may be silent (10 s).
+const FROZEN: Duration = Duration::from_secs(14);
+/// An outage is a few lines, not thousands.
+const MOST_LINES: usize = 60;
+const STAGES: [&str; 3] = ["run", "forecast", "quota"];
+
+#[test]
+fn a_broker_that_is_killed_and_comes_back_costs_nothing() {
+    nothing_is_lost(|kafka, running| {
+        kafka.kill().unwrap();
+        notices(running);
+        kafka.come_back().unwrap();
+    });
+}
+
+#[test]
+fn a_broker_that_is_frozen_for_longer_than_a_session_costs_nothing() {
+    nothing_is_lost(|kafka, running| {
+        signal(kafka.pid(), "STOP").unwrap();
+        std::thread::sleep(FROZEN);
+        notices(running);
+        signal(kafka.pid(), "CONT").unwrap();
+    });
+}
+
+/// Waits until the process has told that something is wrong: the harm was done.
+fn notices(running: &Running) {
+    let told = wait_until(PATIENCE, || running.stderr().contains("Kafka client: "));
+    told.unwrap_or_else(|e| panic!("it noticed nothing: {e}\n{}", running.stderr()));
+}
+
+fn nothing_is_lost(harm: impl FnOnce(&mut Kafka, &Running)) {
+    let Some(mut kafka) = kafka::own() else { return };
+    let load = reports(NODES, ROUNDS);
+    let undisturbed = begun(&kafka, "undisturbed");
+    let running = undisturbed.start(&STAGES);
+    undisturbed.send_load(&records(&load));
+    let expected = Answers::of_all(&undisturbed, &load, &running);
+    drop(running.terminate().unwrap().expect_success());
+
+    let disturbed = begun(&kafka, "disturbed");
+    let running = disturbed.start(&STAGES);
+    let mut thirds = load.chunks(load.len() / 3).map(records);
+    disturbed.send_load(&thirds.next().unwrap());
+    disturbed.wait_for(Topic::Quotas, load.len() / 3, &running);
+    // These are in the middle of their way.
+    disturbed.send_load(&thirds.next().unwrap());
+    harm(&mut kafka, &running);
+    thirds.for_each(|rest| disturbed.send_load(&rest));
+
+    assert_eq!(Answers::of_all(&disturbed, &load, &running), expected);
+    let ended = running.terminate().unwrap().expect_success();
+    let lines = ended.stderr.lines().count();
+    assert!(lines <= MOST_LINES, "{lines} lines:\n{}", ended.stderr);
+}
+
+fn begun(kafka: &Kafka, name: &str) -> Pipeline {
+    let pipeline = Pipeline::at(kafka.bootstrap(), name);
+    brokers::provision(kafka.bootstrap(), pipeline.prefix());
+    pipeline
+}
+
+/// What stands on the topics, by node and sequence, in the order of each node.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    forecasts: BTreeMap<String, Vec<Forecast>>,
+    quotas: BTreeMap<String, Vec<QuotaCommand>>,
+}
+
+impl Answers {
+    /// Waits until every report is answered.
+    fn of_all(pipeline: &Pipeline, load: &[LoadReport], running: &Running) -> Self {
+        let wanted = names(load);
+        let answered = || {
+            let mut answered = pipeline.answered();
+            answered.dedup();
+            answered
+        };
+        let done = wait_until(PATIENCE, || answered() == wanted);
+        done.unwrap_or_else(|e| panic!("{} of {}: {e}\n{}", answered().len(), wanted.len(), running.stderr()));
+        let forecasts = pipeline.decoded::<Forecast>(Topic::Forecasts).into_iter().map(|mut forecast| {
+            without_prefix(&mut forecast.cause.topic);
+            ((forecast.node_id.clone(), forecast.sequence), forecast)
+        });
+        let quotas = pipeline.decoded::<QuotaCommand>(Topic::Quotas).into_iter().map(|mut command| {
+            without_prefix(&mut command.cause.topic);
+            ((command.node_id.clone(), command.sequence), command)
+        });
+        Self { forecasts: once(forecasts), quotas: once(quotas) }
+    }
+}
+
+fn without_prefix(topic: &mut String) {
+    *topic = topic.rsplit('.').next().unwrap().to_owned();
+}
+
+/// Each answer of each node once; whatever is repeated must be the same again.
+fn once<T: PartialEq + Debug>(answers: impl Iterator<Item = ((String, i64), T)>) -> BTreeMap<String, Vec<T>> {
+    let mut nodes: BTreeMap<String, (Vec<i64>, Vec<T>)> = BTreeMap::new();
+    for ((node, sequence), answer) in answers {
+        let (sequences, kept) = nodes.entry(node).or_default();
+        match sequences.iter().position(|known| *known == sequence) {
+            Some(at) => assert_eq!(kept[at], answer, "a repeated answer is another one"),
+            None => {
+                sequences.push(sequence);
+                kept.push(answer);
+            }
+        }
+    }
+    assert!(nodes.values().all(|(sequences, _)| sequences.is_sorted()), "the order of a node is broken");
+    nodes.into_iter().map(|(node, (_, kept))| (node, kept)).collect()
+}
