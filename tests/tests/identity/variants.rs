@@ -23,8 +23,8 @@ const SHORT_SESSION_S: u32 = 6;
 /// A process that is held while the topics are read, on a busy machine, stays in its group.
 const LONG_SESSION_S: u32 = 40;
 const WHOLE: Manner = Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S };
-/// The state depends on 548 minutes; marks into the log stand every half hour, and reports are a minute apart.
-const REWIND_MS: i64 = (548 + 30 + 1) * 60_000;
+/// The state depends on 1,871 minutes; marks into the log stand every half hour, and reports are a minute apart.
+const REWIND_MS: i64 = (1_871 + 30 + 1) * 60_000;
 
 /// What is special about a load.
 #[derive(Debug)]
