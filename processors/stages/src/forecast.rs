@@ -15,7 +15,10 @@ use tidegate_forecast::{Model, NodeState, Prediction, Resource, ResourceForecast
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
 
-use crate::nodes::Nodes;
+use crate::nodes::{Nodes, Standing};
+
+/// A report of a round: its index in the batch, and whether its node begins afresh with it.
+type Turn = (usize, bool);
 
 /// The stage.
 #[derive(Debug)]
@@ -38,18 +41,15 @@ impl ForecastStage {
     }
 
     /// Sorts the new reports of a batch into rounds of distinct nodes; repeated ones become verdicts at once.
-    fn rounds(
-        &mut self,
-        batch: &[Received<LoadReport>],
-        verdicts: &mut [Option<Verdict<Forecast>>],
-    ) -> Vec<Vec<usize>> {
-        let mut rounds: Vec<Vec<usize>> = Vec::new();
+    fn rounds(&mut self, batch: &[Received<LoadReport>], verdicts: &mut [Option<Verdict<Forecast>>]) -> Vec<Vec<Turn>> {
+        let mut rounds: Vec<Vec<Turn>> = Vec::new();
         let mut taken: HashMap<(i32, &str), usize> = HashMap::with_capacity(batch.len());
         for (index, received) in batch.iter().enumerate() {
             let (report, source) = (&received.record, &received.source);
             let nodes = self.partitions.entry(source.partition).or_default();
             let (id, at) = (report.node_id.as_str(), report.timestamp);
-            if nodes.accept(id, report.sequence, source.offset, at, received.kafka_timestamp).is_none() {
+            let standing = nodes.accept(id, report.sequence, source.offset, at, received.kafka_timestamp);
+            if standing == Standing::Repeated {
                 verdicts[index] = Some(Verdict::Drop(DropReason::Repeated));
                 continue;
             }
@@ -57,28 +57,33 @@ impl ForecastStage {
             if rounds.len() <= *round {
                 rounds.push(Vec::new());
             }
-            rounds[*round].push(index);
+            rounds[*round].push((index, standing == Standing::Afresh));
             *round += 1;
         }
         rounds
     }
 
     /// Forecasts one round: reports of distinct nodes.
-    fn predict(&mut self, round: &[usize], batch: &[Received<LoadReport>], verdicts: &mut [Option<Verdict<Forecast>>]) {
-        let mut states: Vec<Box<NodeState>> = round.iter().map(|i| self.take_state(&batch[*i])).collect();
-        let mut rows: Vec<(&mut NodeState, Sample)> =
-            states.iter_mut().zip(round).map(|(state, i)| (&mut **state, sample(&batch[*i].record))).collect();
+    fn predict(&mut self, round: &[Turn], batch: &[Received<LoadReport>], verdicts: &mut [Option<Verdict<Forecast>>]) {
+        let mut states: Vec<Box<NodeState>> = round.iter().map(|turn| self.take_state(*turn, batch)).collect();
+        let mut rows: Vec<(&mut NodeState, Sample)> = states
+            .iter_mut()
+            .zip(round)
+            .map(|(state, (index, _))| (&mut **state, sample(&batch[*index].record)))
+            .collect();
         let predictions = self.model.predict(&mut rows);
-        for ((index, state), prediction) in round.iter().zip(states).zip(predictions) {
+        for (((index, _), state), prediction) in round.iter().zip(states).zip(predictions) {
             let received = &batch[*index];
             self.put_state(received, state);
             verdicts[*index] = Some(Verdict::Output(forecast(received, &prediction, self.model.name())));
         }
     }
 
-    fn take_state(&mut self, received: &Received<LoadReport>) -> Box<NodeState> {
+    fn take_state(&mut self, (index, afresh): Turn, batch: &[Received<LoadReport>]) -> Box<NodeState> {
+        let received = &batch[index];
         let node = self.partitions.get_mut(&received.source.partition);
-        node.and_then(|nodes| nodes.get_mut(&received.record.node_id)?.state.take()).unwrap_or_default()
+        let left = node.and_then(|nodes| nodes.get_mut(&received.record.node_id)?.state.take());
+        left.filter(|_| !afresh).unwrap_or_default()
     }
 
     fn put_state(&mut self, received: &Received<LoadReport>, state: Box<NodeState>) {

@@ -24,6 +24,17 @@ pub(crate) struct Node {
     marks: VecDeque<(i64, i64)>,
 }
 
+/// What a report is to its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// At or below the node's last sequence.
+    Repeated,
+    /// It goes on from the state that the reports before it left.
+    GoesOn,
+    /// The node was forgotten: the state that reports before it left, those of the same batch included, is of no use to it.
+    Afresh,
+}
+
 /// The nodes of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Nodes {
@@ -33,7 +44,7 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// Takes a report; `None` where its sequence is at or below the node's last.
+    /// Takes a report. The state stays as it is until the model has worked on the reports before this one.
     pub(crate) fn accept(
         &mut self,
         node_id: &str,
@@ -41,26 +52,27 @@ impl Nodes {
         offset: i64,
         event_time: i64,
         kafka_time: Option<i64>,
-    ) -> Option<&mut Node> {
+    ) -> Standing {
         self.newest = self.newest.max(kafka_time.unwrap_or(self.newest));
         let newest = self.newest;
-        if !self.by_id.contains_key(node_id) {
-            self.by_id.insert(node_id.into(), Node::new());
-        }
-        let node = self.by_id.get_mut(node_id)?;
-        if newest - node.last_heard > RETENTION_MS {
-            *node = Node::new();
+        let node = match self.by_id.get_mut(node_id) {
+            Some(node) => node,
+            None => self.by_id.entry(node_id.into()).or_insert_with(Node::new),
+        };
+        let forgotten = newest - node.last_heard > RETENTION_MS;
+        if forgotten {
+            *node = Node { state: node.state.take(), ..Node::new() };
         }
         node.last_heard = newest;
         if sequence <= node.last_sequence {
-            return None;
+            return Standing::Repeated;
         }
         node.last_sequence = sequence;
         let begin = event_time.div_euclid(MARK_MS) * MARK_MS;
         if node.marks.back().is_none_or(|(last, _)| *last != begin) {
             node.marks.push_back((begin, offset));
         }
-        Some(node)
+        if forgotten { Standing::Afresh } else { Standing::GoesOn }
     }
 
     pub(crate) fn get(&self, node_id: &str) -> Option<&Node> {
@@ -102,11 +114,11 @@ mod tests {
     #[test]
     fn repeated_and_older_sequences_are_not_accepted() {
         let mut nodes = Nodes::default();
-        assert!(nodes.accept("a", 5, 0, 0, Some(0)).is_some());
-        assert!(nodes.accept("a", 5, 1, 0, Some(0)).is_none());
-        assert!(nodes.accept("a", 4, 2, 0, Some(0)).is_none());
-        assert!(nodes.accept("b", 4, 3, 0, Some(0)).is_some());
-        assert!(nodes.accept("a", 6, 4, 0, Some(0)).is_some());
+        assert_eq!(nodes.accept("a", 5, 0, 0, Some(0)), Standing::GoesOn);
+        assert_eq!(nodes.accept("a", 5, 1, 0, Some(0)), Standing::Repeated);
+        assert_eq!(nodes.accept("a", 4, 2, 0, Some(0)), Standing::Repeated);
+        assert_eq!(nodes.accept("b", 4, 3, 0, Some(0)), Standing::GoesOn);
+        assert_eq!(nodes.accept("a", 6, 4, 0, Some(0)), Standing::GoesOn);
     }
 
     #[test]
@@ -114,8 +126,8 @@ mod tests {
         let mut nodes = Nodes::default();
         nodes.accept("a", 5, 0, 0, Some(0));
         nodes.accept("b", 5, 1, 0, Some(RETENTION_MS));
-        assert!(nodes.accept("a", 5, 2, 0, Some(RETENTION_MS)).is_none());
+        assert_eq!(nodes.accept("a", 5, 2, 0, Some(RETENTION_MS)), Standing::Repeated);
         nodes.accept("b", 6, 3, 0, Some(2 * RETENTION_MS + 1));
-        assert!(nodes.accept("a", 5, 4, 0, Some(2 * RETENTION_MS + 1)).is_some());
+        assert_eq!(nodes.accept("a", 5, 4, 0, Some(2 * RETENTION_MS + 1)), Standing::Afresh);
     }
 }
