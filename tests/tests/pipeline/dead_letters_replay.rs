@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidegate_schemas::Topic;
+use tidegate_schemas::records::{Forecast, LoadReport};
 use tidegate_tests::binary::Finished;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::Raw;
@@ -33,22 +34,28 @@ fn forecast(pipeline: &Pipeline<'_>, letters: usize, forecasts: usize) {
 
 fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     let pipeline = Pipeline::new(broker, "dead-letters-once");
-    let good = reports(1, 2);
-    // A report that was fine but for the clock of the broker's record: by now that time has come.
+    let [good, other, .., other_later] = &reports(2, 2)[..] else { panic!("two nodes, two rounds") };
+    // Reports that were fine but for the clock of the broker's record: by now that time has come. The other node has gone on.
     let own = headers(&[("b", Some(b"1")), ("a", None), ("b", Some(&[0xff, 0])), ("error.class", Some(b"mine"))]);
-    let ahead =
-        Raw { timestamp: Some(good[0].timestamp - 120_000), headers: own.clone(), partition: 1, ..record(&good[0]) };
+    let too_early = |report: &LoadReport| Raw {
+        timestamp: Some(report.timestamp - 120_000),
+        headers: own.clone(),
+        partition: 1,
+        ..record(report)
+    };
+    let ahead = too_early(good);
+    let later = Raw { partition: 1, ..record(other_later) };
     let tombstone = Raw { value: None, partition: 0, ..Raw::new("node-9", *b"") };
     let keyless = Raw { key: None, partition: 0, ..Raw::new("", *b"") };
-    pipeline.send_load(&[ahead.clone(), tombstone, keyless]);
-    forecast(&pipeline, 3, 0);
+    pipeline.send_load(&[too_early(other), ahead.clone(), later, tombstone, keyless]);
+    forecast(&pipeline, 4, 1);
 
     let listed = objects(&pipeline.run(&["dead-letters", "list", "--json"]).expect_success());
     let classes: Vec<_> = listed.iter().map(|l| l["class"].as_str().unwrap()).collect();
-    assert_eq!(classes, ["framing", "framing", "clock-ahead"], "by partition and offset");
+    assert_eq!(classes, ["framing", "framing", "clock-ahead", "clock-ahead"], "by partition and offset");
     let kept: Vec<_> = listed.iter().map(|l| (l["key"].as_str(), l["bytes"].as_u64())).collect();
     assert_eq!(kept[..2], [(Some("node-9"), None), (None, Some(0))], "a tombstone is none of an empty value");
-    let letter = &listed[2];
+    let letter = &listed[3];
     assert_eq!(letter["source"]["timestamp"], ahead.timestamp.unwrap());
     let text = pipeline.run(&["dead-letters", "list", "--match", "class=framing", "--limit", "1"]).expect_success();
     assert_eq!(text.stdout.lines().count(), 2, "{}", text.stdout);
@@ -58,7 +65,7 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     let shown = objects(&pipeline.run(&["dead-letters", "show", &place, "--json"]).expect_success()).remove(0);
     let names_of: Vec<_> = shown["headers"].as_array().unwrap().iter().map(|h| h["name"].as_str().unwrap()).collect();
     assert_eq!(names_of, ["b", "a", "b", "error.class"], "the record's own, in order");
-    assert_eq!(shown["decoded"]["node_id"], good[0].node_id, "it decodes");
+    assert_eq!(shown["decoded"]["node_id"], good.node_id, "it decodes");
     let whole = pipeline.run(&["dead-letters", "show", &place]).expect_success().stdout;
     assert!(whole.contains("clock-ahead") && whole.contains("00000000  00 00 00 00 01"), "{whole}");
 
@@ -69,13 +76,13 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     };
     let before = (pipeline.read(Topic::Load), pipeline.read(Topic::DeadLetters));
     let dry = replay(&["--dry-run"]);
-    assert_eq!((&dry["replayed"], dry["letters"].as_array().unwrap().len()), (&0.into(), 1));
-    assert_eq!(dry["letters"][0]["to"], format!("{}/1", pipeline.topic(Topic::Load)));
+    assert_eq!((&dry["replayed"], dry["letters"].as_array().unwrap().len()), (&0.into(), 2));
+    assert_eq!(dry["letters"][1]["to"], format!("{}/1", pipeline.topic(Topic::Load)));
     assert_eq!((pipeline.read(Topic::Load), pipeline.read(Topic::DeadLetters)), before, "a dry run sends nothing");
 
-    assert_eq!(replay(&[])["replayed"], 1);
+    assert_eq!(replay(&[])["replayed"], 2);
     let load = pipeline.read(Topic::Load);
-    assert_eq!(load.len(), 4, "{load:?}");
+    assert_eq!(load.len(), 7, "{load:?}");
     let back = load.iter().rfind(|r| r.partition == 1).unwrap();
     assert_eq!((&back.key, &back.value), (&ahead.key, &ahead.value));
     let from = format!("{}/{place}", pipeline.topic(Topic::DeadLetters));
@@ -84,17 +91,19 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     assert!(back.timestamp > ahead.timestamp, "it comes now");
 
     let again = replay(&[]);
-    assert_eq!((&again["replayed"], &again["left"]["replayed_before"]), (&0.into(), &1.into()));
-    assert_eq!(pipeline.read(Topic::Load).len(), 4, "a letter goes once");
+    assert_eq!((&again["replayed"], &again["left"]["replayed_before"]), (&0.into(), &2.into()));
+    assert_eq!(pipeline.read(Topic::Load).len(), 7, "a letter goes once");
     let listed = objects(&pipeline.run(&["dead-letters", "list", "--json"]).expect_success());
     let replayed: Vec<_> = listed.iter().map(|l| l["replayed"].as_bool().unwrap()).collect();
-    assert_eq!(replayed, [false, false, true], "the mark is no letter");
+    assert_eq!(replayed, [false, false, true, true], "the mark is no letter");
 
-    // What was wrong has passed: the record is taken.
-    forecast(&pipeline, 3, 1);
-    let forecasts = pipeline.decoded::<tidegate_schemas::records::Forecast>(Topic::Forecasts);
-    let answered: Vec<_> = forecasts.into_iter().map(|f| (f.node_id, f.sequence)).collect();
-    assert_eq!(answered, names(&good[..1]));
+    // What was wrong has passed: the record is taken. The one before it came too late for its node and is dropped.
+    forecast(&pipeline, 6, 2);
+    let forecasts = pipeline.decoded::<Forecast>(Topic::Forecasts);
+    let mut answered: Vec<_> = forecasts.into_iter().map(|f| (f.node_id, f.sequence)).collect();
+    answered.sort();
+    assert_eq!(answered, names(&[good.clone(), other_later.clone()]));
+    assert_eq!(pipeline.read(Topic::DeadLetters).len(), 6, "four letters, two marks");
 }
 
 fn what_fails_again_keeps_its_mark_and_goes_again_only_when_asked(broker: &TestBroker) {
