@@ -1,7 +1,8 @@
-//! Dead letters: the original bytes, key and headers, with headers that say why and from where.
+//! Setting records aside: the original bytes, key and headers, with headers that say why and from where.
 
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use tidegate_schemas::Topic;
+use tidegate_schemas::dead_letters::{Header, SetAside};
 
 use crate::error::BrokerError;
 use crate::publisher::{Outgoing, Publisher};
@@ -16,7 +17,7 @@ pub(crate) struct DeadLetter {
     kafka_timestamp: Option<i64>,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
-    headers: Vec<(String, Option<Vec<u8>>)>,
+    headers: Vec<Header>,
 }
 
 impl DeadLetter {
@@ -57,25 +58,21 @@ impl DeadLetterBox {
         ticket: usize,
         wait: impl FnMut(),
     ) -> Result<(), BrokerError> {
-        let partition = letter.source.partition.to_string();
-        let offset = letter.source.offset.to_string();
-        let timestamp = letter.kafka_timestamp.map(|t| t.to_string());
-        let mut headers: Vec<(&str, Option<&[u8]>)> =
-            letter.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
-        headers.extend([
-            ("error.class", Some(letter.rejection.class.as_bytes())),
-            ("error.message", Some(letter.rejection.message.as_bytes())),
-            ("error.stage", Some(self.stage.as_bytes())),
-            ("source.topic", Some(letter.source.topic.as_bytes())),
-            ("source.partition", Some(partition.as_bytes())),
-            ("source.offset", Some(offset.as_bytes())),
-        ]);
-        if let Some(timestamp) = &timestamp {
-            headers.push(("source.timestamp", Some(timestamp.as_bytes())));
-        }
+        let Source { topic, partition, offset } = &letter.source;
+        let why = SetAside {
+            class: letter.rejection.class.to_owned(),
+            message: letter.rejection.message.clone(),
+            stage: self.stage.to_owned(),
+            topic: topic.to_string(),
+            partition: *partition,
+            offset: *offset,
+            timestamp: letter.kafka_timestamp,
+        };
+        let headers = why.headers(&letter.headers);
+        let headers: Vec<_> = headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
         let record = Outgoing {
             topic: &self.topic,
-            partition: Some(letter.source.partition.rem_euclid(self.partitions.max(1))),
+            partition: Some(partition.rem_euclid(self.partitions.max(1))),
             key: letter.key.as_deref(),
             payload: letter.value.as_deref(),
             timestamp: None,

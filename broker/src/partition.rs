@@ -76,6 +76,17 @@ impl PartitionReader {
         Ok(self.read(self.low..self.from, 1)?.into_iter().next())
     }
 
+    /// The record at an offset before what was read so far; `None` where there is none, or none any more.
+    ///
+    /// # Errors
+    /// As [`PartitionReader::back`].
+    pub fn at(&mut self, offset: i64) -> Result<Option<RawRecord>, BrokerError> {
+        if !(self.low..self.from).contains(&offset) {
+            return Ok(None);
+        }
+        Ok(self.read(offset..offset + 1, 1)?.into_iter().next())
+    }
+
     /// The stretch before what was read so far, in the order of the partition; `None` where there is nothing before it.
     ///
     /// # Errors
@@ -211,6 +222,8 @@ mod tests {
         cluster.broker_round_trip_time(1, Duration::from_millis(600)).unwrap();
         let mut reader = PartitionReader::open(&settings, TOPIC, 0, None).unwrap();
         assert_eq!(reader.oldest().unwrap().map(|record| record.offset), Some(0));
+        assert_eq!(reader.at(1_234).unwrap().map(|record| record.offset), Some(1_234));
+        assert_eq!(reader.at(2_000).unwrap(), None);
         assert_eq!(offsets(&mut reader), (0..2_000).collect::<Vec<_>>());
     }
 

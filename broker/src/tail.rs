@@ -143,6 +143,14 @@ impl Tail {
         }
     }
 
+    /// Offsets that lie between here and the ends that the partitions had at the start.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        let of =
+            |(partition, end): (&i32, &i64)| end.saturating_sub(self.position.get(partition).copied().unwrap_or(*end));
+        self.behind.iter().map(of).map(|offsets| u64::try_from(offsets).unwrap_or_default()).sum()
+    }
+
     /// Whether every partition was read to the end that it had at the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {

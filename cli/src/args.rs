@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backtest, completions, control, demo, edge, explain, record, replay, run, schemas, simulate, topics, train, watch,
-    what_if,
+    backtest, completions, control, dead_letters, demo, edge, explain, record, replay, run, schemas, simulate, topics,
+    train, watch, what_if,
 };
 use crate::exit;
 
@@ -76,6 +76,7 @@ pub(crate) enum Command {
     WhatIf(what_if::WhatIf),
     Explain(explain::Explain),
     Control(control::Control),
+    DeadLetters(dead_letters::DeadLetters),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),
@@ -103,6 +104,7 @@ pub(crate) fn description() -> clap::Command {
 mod tests {
     use super::*;
     use crate::commands::control::Control;
+    use crate::commands::dead_letters::DeadLetters;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -133,5 +135,14 @@ mod tests {
         let apply =
             control.find_subcommand_mut("apply").unwrap().clone().term_width(100).render_long_help().to_string();
         insta::assert_snapshot!("control_help", format!("{}\n{set}\n{apply}", control.render_long_help()));
+    }
+
+    #[test]
+    fn the_help_of_dead_letters_teaches() {
+        let mut letters = DeadLetters::augment_args(clap::Command::new("dead-letters")).term_width(100);
+        let verbs = ["list", "show", "replay"].map(|verb| {
+            letters.find_subcommand_mut(verb).unwrap().clone().term_width(100).render_long_help().to_string()
+        });
+        insta::assert_snapshot!("dead_letters_help", format!("{}\n{}", letters.render_long_help(), verbs.join("\n")));
     }
 }

@@ -12,6 +12,7 @@
 pub mod catalogue;
 pub mod codec;
 pub mod controls;
+pub mod dead_letters;
 pub mod error;
 pub mod framing;
 pub mod partition;

@@ -8,6 +8,7 @@ use tidegate_broker::RawRecord;
 use tidegate_schemas::Topic;
 use tidegate_schemas::catalogue::RecordKind;
 use tidegate_schemas::codec::{Decoder, SchemaIds};
+use tidegate_schemas::dead_letters::{self, SetAside};
 use tidegate_schemas::error::SchemaError;
 use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
 
@@ -85,7 +86,8 @@ impl Viewer {
 }
 
 /// Bytes as text where they are printable UTF-8, else as `hex:…`.
-fn text_or_hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn text_or_hex(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') => text.to_owned(),
         _ => bytes.iter().fold("hex:".to_owned(), |out, byte| out + &format!("{byte:02x}")),
@@ -154,16 +156,13 @@ fn control(v: &Value) -> String {
 }
 
 fn dead_letter(record: &RawRecord) -> String {
-    let header = |name: &str| {
-        let found = record.headers.iter().find(|(key, _)| key == name);
-        found.and_then(|(_, value)| value.as_deref()).map_or_else(|| "?".to_owned(), text_or_hex)
-    };
-    format!(
-        "{}/{}/{}  {}: {}",
-        header("source.topic"),
-        header("source.partition"),
-        header("source.offset"),
-        header("error.class"),
-        header("error.message")
-    )
+    if let Some((letter, to)) = dead_letters::marked(&record.headers) {
+        return format!("letter {letter} was replayed to {to}");
+    }
+    match SetAside::read(&record.headers) {
+        Some((SetAside { class, message, topic, partition, offset, .. }, _)) => {
+            format!("{topic}/{partition}/{offset}  {class}: {message}")
+        }
+        None => "not a dead letter: its headers do not say why it was set aside".to_owned(),
+    }
 }

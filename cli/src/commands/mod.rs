@@ -3,6 +3,7 @@
 pub(crate) mod backtest;
 pub(crate) mod completions;
 pub(crate) mod control;
+pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod edge;
 pub(crate) mod explain;
@@ -46,6 +47,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Backtest(backtest) => backtest.run(&common),
         Command::WhatIf(what_if) => what_if.run(&common),
         Command::Control(control) => control.run(&common),
+        Command::DeadLetters(letters) => letters.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),
         Command::Completions(completions) => completions.run(),

@@ -42,6 +42,7 @@ fn each_kind_of_bad_input_is_set_aside_with_its_reason(broker: &TestBroker) {
     let bad = bad_records(&good[0]);
     let mut input: Vec<Raw> = bad.iter().map(|(.., raw)| raw.clone()).collect();
     input[0].headers = vec![("traceparent".into(), Some(b"kept".to_vec())), ("empty".into(), None)];
+    input[1].headers = vec![("twice".into(), Some(b"1".to_vec())), ("a".into(), None), ("twice".into(), None)];
     let bytes: Vec<Raw> = input.clone();
     input.extend(records(&good));
     pipeline.send_load(&input);
@@ -62,11 +63,13 @@ fn each_kind_of_bad_input_is_set_aside_with_its_reason(broker: &TestBroker) {
         assert_eq!(letter.key, sent.key);
         let message = letter.header("error.message").unwrap();
         assert!(message.contains(word), "{class}: {message}");
-        assert!(sent.headers.iter().all(|header| letter.headers.contains(header)), "{:?}", letter.headers);
+        assert_eq!(letter.headers[..sent.headers.len()], sent.headers, "in their order, with what comes twice");
         assert_eq!(letter.header("source.topic"), Some(pipeline.topic(Topic::Load)));
         let at = |name: &str| letter.header(name).unwrap().parse::<i64>().unwrap();
         let source =
             load.iter().find(|r| i64::from(r.partition) == at("source.partition") && r.offset == at("source.offset"));
-        assert_eq!(source.unwrap().value, sent.value, "the position leads back to the record");
+        let source = source.unwrap();
+        assert_eq!(source.value, sent.value, "the position leads back to the record");
+        assert_eq!(Some(at("source.timestamp")), source.timestamp);
     }
 }

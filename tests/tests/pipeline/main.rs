@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_settings;
 mod controls;
 mod dead_letters;
+mod dead_letters_replay;
 mod delivery;
 mod explain;
 mod fixture;
