@@ -1,5 +1,7 @@
 //! A pipeline under a prefix of its own, load reports for it, and its decoded topics.
 
+#![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

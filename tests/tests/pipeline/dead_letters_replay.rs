@@ -25,11 +25,34 @@ fn headers(own: &[(&str, Option<&[u8]>)]) -> Vec<(String, Option<Vec<u8>>)> {
 }
 
 /// Runs the forecast stage until so many letters and forecasts are there.
-fn forecast(pipeline: &Pipeline<'_>, letters: usize, forecasts: usize) {
+fn forecast(pipeline: &Pipeline, letters: usize, forecasts: usize) {
     let running = pipeline.start(&["run", "forecast"]);
     pipeline.wait_for(Topic::DeadLetters, letters, &running);
     pipeline.wait_for(Topic::Forecasts, forecasts, &running);
     assert_eq!(running.terminate().unwrap().code, Some(0));
+}
+
+/// Lists all four letters and shows the last one, which was `ahead` of its time; gives its place.
+fn listed_and_shown(pipeline: &Pipeline, ahead: &Raw, good: &LoadReport) -> String {
+    let listed = objects(&pipeline.run(&["dead-letters", "list", "--json"]).expect_success());
+    let classes: Vec<_> = listed.iter().map(|l| l["class"].as_str().unwrap()).collect();
+    assert_eq!(classes, ["framing", "framing", "clock-ahead", "clock-ahead"], "by partition and offset");
+    let kept: Vec<_> = listed.iter().map(|l| (l["key"].as_str(), l["bytes"].as_u64())).collect();
+    assert_eq!(kept[..2], [(Some("node-9"), None), (None, Some(0))], "a tombstone is none of an empty value");
+    let letter = &listed[3];
+    assert_eq!(letter["source"]["timestamp"], ahead.timestamp.unwrap());
+    let text = pipeline.run(&["dead-letters", "list", "--match", "class=framing", "--limit", "1"]).expect_success();
+    assert_eq!(text.stdout.lines().count(), 2, "{}", text.stdout);
+    assert!(text.stdout.ends_with("2 letters: 2 framing; 1 shown\n"), "{}", text.stdout);
+
+    let place = format!("{}/{}", letter["partition"], letter["offset"]);
+    let shown = objects(&pipeline.run(&["dead-letters", "show", &place, "--json"]).expect_success()).remove(0);
+    let names_of: Vec<_> = shown["headers"].as_array().unwrap().iter().map(|h| h["name"].as_str().unwrap()).collect();
+    assert_eq!(names_of, ["b", "a", "b", "error.class"], "the record's own, in order");
+    assert_eq!(shown["decoded"]["node_id"], good.node_id, "it decodes");
+    let whole = pipeline.run(&["dead-letters", "show", &place]).expect_success().stdout;
+    assert!(whole.contains("clock-ahead") && whole.contains("00000000  00 00 00 00 01"), "{whole}");
+    place
 }
 
 fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
@@ -50,25 +73,7 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     pipeline.send_load(&[too_early(other), ahead.clone(), later, tombstone, keyless]);
     forecast(&pipeline, 4, 1);
 
-    let listed = objects(&pipeline.run(&["dead-letters", "list", "--json"]).expect_success());
-    let classes: Vec<_> = listed.iter().map(|l| l["class"].as_str().unwrap()).collect();
-    assert_eq!(classes, ["framing", "framing", "clock-ahead", "clock-ahead"], "by partition and offset");
-    let kept: Vec<_> = listed.iter().map(|l| (l["key"].as_str(), l["bytes"].as_u64())).collect();
-    assert_eq!(kept[..2], [(Some("node-9"), None), (None, Some(0))], "a tombstone is none of an empty value");
-    let letter = &listed[3];
-    assert_eq!(letter["source"]["timestamp"], ahead.timestamp.unwrap());
-    let text = pipeline.run(&["dead-letters", "list", "--match", "class=framing", "--limit", "1"]).expect_success();
-    assert_eq!(text.stdout.lines().count(), 2, "{}", text.stdout);
-    assert!(text.stdout.ends_with("2 letters: 2 framing; 1 shown\n"), "{}", text.stdout);
-
-    let place = format!("{}/{}", letter["partition"], letter["offset"]);
-    let shown = objects(&pipeline.run(&["dead-letters", "show", &place, "--json"]).expect_success()).remove(0);
-    let names_of: Vec<_> = shown["headers"].as_array().unwrap().iter().map(|h| h["name"].as_str().unwrap()).collect();
-    assert_eq!(names_of, ["b", "a", "b", "error.class"], "the record's own, in order");
-    assert_eq!(shown["decoded"]["node_id"], good.node_id, "it decodes");
-    let whole = pipeline.run(&["dead-letters", "show", &place]).expect_success().stdout;
-    assert!(whole.contains("clock-ahead") && whole.contains("00000000  00 00 00 00 01"), "{whole}");
-
+    let place = listed_and_shown(&pipeline, &ahead, good);
     let matched = ["--match", "class=clock-ahead", "--match", "topic=load"];
     let replay = |more: &[&str]| {
         let command = [&["dead-letters", "replay", "--json"][..], &matched, more].concat();
