@@ -62,12 +62,7 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     assert!(text.stdout.ends_with("2 letters: 2 framing; 1 shown\n"), "{}", text.stdout);
 
     let place = format!("{}/{}", letter["partition"], letter["offset"]);
-    let shown = objects(&pipeline.run(&["dead-letters", "show", &place, "--json"]).expect_success()).remove(0);
-    let names_of: Vec<_> = shown["headers"].as_array().unwrap().iter().map(|h| h["name"].as_str().unwrap()).collect();
-    assert_eq!(names_of, ["b", "a", "b", "error.class"], "the record's own, in order");
-    assert_eq!(shown["decoded"]["node_id"], good.node_id, "it decodes");
-    let whole = pipeline.run(&["dead-letters", "show", &place]).expect_success().stdout;
-    assert!(whole.contains("clock-ahead") && whole.contains("00000000  00 00 00 00 01"), "{whole}");
+    is_shown_whole(&pipeline, &place, good);
 
     let matched = ["--match", "class=clock-ahead", "--match", "topic=load"];
     let replay = |more: &[&str]| {
@@ -104,6 +99,15 @@ fn letters_are_listed_shown_and_replayed_once(broker: &TestBroker) {
     answered.sort();
     assert_eq!(answered, names(&[good.clone(), other_later.clone()]));
     assert_eq!(pipeline.read(Topic::DeadLetters).len(), 6, "four letters, two marks");
+}
+
+fn is_shown_whole(pipeline: &Pipeline<'_>, place: &str, good: &LoadReport) {
+    let shown = objects(&pipeline.run(&["dead-letters", "show", place, "--json"]).expect_success()).remove(0);
+    let names_of: Vec<_> = shown["headers"].as_array().unwrap().iter().map(|h| h["name"].as_str().unwrap()).collect();
+    assert_eq!(names_of, ["b", "a", "b", "error.class"], "the record's own, in order");
+    assert_eq!(shown["decoded"]["node_id"], good.node_id, "it decodes");
+    let whole = pipeline.run(&["dead-letters", "show", place]).expect_success().stdout;
+    assert!(whole.contains("clock-ahead") && whole.contains("00000000  00 00 00 00 01"), "{whole}");
 }
 
 fn what_fails_again_keeps_its_mark_and_goes_again_only_when_asked(broker: &TestBroker) {
