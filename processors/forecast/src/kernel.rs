@@ -2,7 +2,9 @@
 //!
 //! Each output is one sum, begun with what already stands there (the bias, or an earlier product) and extended over the inputs
 //! one by one in their order. How many rows are worked on together changes only how often a weight is
-//! loaded. Weights lie in panels of 8 outputs, so that the inner loops have fixed length and vectorise.
+//! loaded. Weights lie in panels of 8 outputs, so that the inner loops have fixed length and vectorise: by the widest
+//! instructions that the host has, where the caller's caller is compiled for them ([`Network::step`](crate::network::Network::step)).
+//! Lanes are outputs, never parts of a sum, and nothing is fused: the width changes no bit.
 //! Library products choose their blocking, and with it the order of summation, by the shape of the whole batch.
 
 const LANES: usize = 8;
@@ -32,6 +34,7 @@ impl Weights {
 
     /// Adds `x · W` to `sums`: row i of `x` begins at `i · stride` and has at least `inputs` values, row i of `sums` has
     /// `outputs` values.
+    #[inline(always)]
     pub(crate) fn add_product(&self, x: &[f32], stride: usize, sums: &mut [f32]) {
         let rows = sums.len() / self.outputs;
         let whole = rows / ROWS * ROWS;
@@ -46,6 +49,7 @@ impl Weights {
         }
     }
 
+    #[inline(always)]
     fn block<const R: usize>(&self, x: [&[f32]; R], sums: &mut [f32]) {
         for (index, panel) in self.panels.chunks_exact(self.inputs).enumerate() {
             let mut lanes = [[0.0_f32; LANES]; R];
@@ -76,6 +80,7 @@ fn panel_product<const R: usize>(panel: &[[f32; LANES]], x: [&[f32]; R], sums: &
 }
 
 /// Writes `row` into every row of `rows`.
+#[inline(always)]
 pub(crate) fn fill_rows(rows: &mut [f32], row: &[f32]) {
     for target in rows.chunks_exact_mut(row.len()) {
         target.copy_from_slice(row);

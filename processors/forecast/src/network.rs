@@ -10,6 +10,8 @@
 //! (Gers et al. 2000), gates in the order input, forget, cell, output; SiLU as Elfwing et al. 2017. Training has the
 //! same network as a `burn` module; a test holds the two together.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::error::ForecastError;
 use crate::features::INPUTS;
 use crate::kernel::{Weights, fill_rows};
@@ -135,8 +137,14 @@ impl Network {
         }
     }
 
-    /// Steps both states of every row, and computes the outputs from the older one.
+    /// Steps both states of every row, and computes the outputs from the older one. Compiled for several instruction sets,
+    /// one of which the host has; all of them compute the same bits.
     pub(crate) fn step(&self, block: &mut Block) {
+        Arch::new().dispatch(Step { network: self, block });
+    }
+
+    #[inline(always)]
+    fn step_inlined(&self, block: &mut Block) {
         let rows = block.inputs.len() / INPUTS;
         let wide = 4 * self.hidden;
         block.gates.resize(2 * rows * wide, 0.0);
@@ -160,6 +168,7 @@ impl Network {
         self.head(block, rows);
     }
 
+    #[inline(always)]
     fn head(&self, block: &mut Block, rows: usize) {
         block.head.resize(rows * (HEAD + WIDE), 0.0);
         block.outputs.resize(rows * WIDE, 0.0);
@@ -179,7 +188,23 @@ impl Network {
     }
 }
 
+/// A step to be compiled for each instruction set: a closure would be compiled once, for the oldest.
+struct Step<'a> {
+    network: &'a Network,
+    block: &'a mut Block,
+}
+
+impl WithSimd for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.network.step_inlined(self.block);
+    }
+}
+
 /// One step of the cell, in place: `gates` holds the sums of input, forget, cell and output gate.
+#[inline(always)]
 fn cell_step(gates: &[f32], hidden: &mut [f32], cell: &mut [f32]) {
     let size = hidden.len();
     let (input, rest) = gates.split_at(size);
