@@ -3,6 +3,8 @@
 //!
 //! A new decoder gets a function here: `fuzz("name", usual, &corpus, |bytes| …accepted?)`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, whose inputs are valid")]
+
 mod artifacts;
 mod csv;
 mod headers;
