@@ -78,3 +78,14 @@ fn times() {
         at.is_ok() || ends.is_ok()
     });
 }
+
+#[test]
+fn values_that_are_nested_deep_are_refused() {
+    for open in ["[", "{a=", "{a.a.a="] {
+        let deep = open.repeat(100_000);
+        assert!(Settings::parse(&format!("kafka = {deep}")).is_err());
+        assert!(file::parse(&format!("control = {deep}"), None, None).is_err());
+        let spec = format!("policy={deep}").parse::<PolicySpec>();
+        assert!(spec.is_ok_and(|spec| spec.trial(&crate::args::Common::default()).is_err()));
+    }
+}

@@ -79,3 +79,30 @@ fn foreign_schemas() {
         true
     });
 }
+
+/// A load report as a writer had it that knows more than we do: a tree that is as deep as it likes.
+fn nesting_schema() -> Schema {
+    let ours = VERSIONS.iter().find(|v| v.kind == RecordKind::LoadReport).unwrap();
+    let mut text: serde_json::Value = serde_json::from_str(ours.text).unwrap();
+    let tree = serde_json::json!({ "type": "record", "name": "Tree", "fields": [{ "name": "next", "type": ["null", "Tree"] }] });
+    text["fields"].as_array_mut().unwrap().push(serde_json::json!({ "name": "tree", "type": tree }));
+    Schema::parse_str(&text.to_string()).unwrap()
+}
+
+#[test]
+fn a_value_that_may_be_nested_without_end_is_refused() {
+    let mut decoder = Decoder::new(Arc::new(OneSchema(recognise(nesting_schema()))));
+    let mut value = samples::framed().swap_remove(0);
+    value.extend(std::iter::repeat_n(2, 200_000));
+    value.push(0);
+    let said = decoder.decode::<LoadReport>(&value).unwrap_err().to_string();
+    let wanted =
+        "a LoadReport cannot be read from schema id 1: its record Tree holds itself, and such values are not read";
+    assert_eq!(said, wanted);
+}
+
+#[test]
+fn a_schema_that_is_nested_deep_is_refused() {
+    let deep = r#"{"type":"array","items":"#.repeat(100_000);
+    assert!(Schema::parse_str(&deep).is_err());
+}
