@@ -183,9 +183,10 @@ mod tests {
     #[test]
     fn inputs_differ_and_stay_small() {
         let mut all = inputs("a", 1);
-        assert!(all.iter().all(|input| input.len() <= 36 + ROOM));
+        assert!(all.iter().all(|input| input.len() <= 200 + ROOM));
         all.sort();
         all.dedup();
-        assert!(all.len() > 1_500, "{}", all.len());
+        // A corpus of two short texts, mostly damaged once, gives some inputs twice.
+        assert!(all.len() > 1_000, "{}", all.len());
     }
 }

@@ -30,7 +30,18 @@ fn file(codec: Codec) -> Vec<u8> {
     for record in recorded() {
         writer.append_ser(&record).unwrap();
     }
-    writer.into_inner().unwrap()
+    settled(writer.into_inner().unwrap())
+}
+
+/// A file with a sync marker of its own instead of a drawn one, so that a seed stands for the same inputs at all times.
+fn settled(mut file: Vec<u8>) -> Vec<u8> {
+    let drawn = file[file.len() - 16..].to_vec();
+    for at in 0..file.len() - 15 {
+        if file[at..at + 16] == drawn[..] {
+            file[at..at + 16].copy_from_slice(b"-- sync marker -");
+        }
+    }
+    file
 }
 
 #[test]
@@ -40,7 +51,7 @@ fn recordings() {
         ours.append(&record).unwrap();
         ours.flush().unwrap();
     }
-    let corpus = [ours.finish().unwrap(), file(Codec::Null), file(Codec::Deflate(Default::default()))];
+    let corpus = [settled(ours.finish().unwrap()), file(Codec::Null), file(Codec::Deflate(Default::default()))];
     fuzz("recordings", 10_000, &corpus, read);
 }
 
