@@ -5,6 +5,8 @@ mod commands;
 mod config;
 mod event_time;
 mod exit;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod pipeline;
 mod policy_spec;

@@ -22,6 +22,7 @@ use crate::catalogue::{RecordKind, Topic, VERSIONS, parsed};
 use crate::error::SchemaError;
 use crate::framing;
 use crate::records::Record;
+use crate::recursion::recursive;
 
 /// Most bytes that one datum may make the reader allocate; a length field that claims more is refused.
 pub const MAX_ALLOCATION: usize = 16 * 1024 * 1024;
@@ -182,6 +183,9 @@ fn read_other<T: Record>(id: u32, writer: &Schema, mut datum: &[u8]) -> Result<T
     let broken = |message: String| SchemaError::Datum { expected: T::KIND, message };
     LazyLock::force(&CODECS);
     let ours = T::KIND.schema();
+    if let Some(name) = recursive(writer) {
+        return Err(incompatible(format!("its record {name} holds itself, and such values are not read")));
+    }
     SchemaCompatibility::can_read(writer, ours).map_err(|e| incompatible(e.to_string()))?;
     let reader = GenericDatumReader::builder(writer)
         .reader_schema(ours)

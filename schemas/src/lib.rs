@@ -18,6 +18,7 @@ pub mod framing;
 pub mod partition;
 pub mod recording;
 pub mod records;
+mod recursion;
 pub mod registry_api;
 pub mod trace;
 

@@ -11,7 +11,7 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-schemas"]),
@@ -28,6 +28,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "tidegate-broker",
             "tidegate-explain",
             "tidegate-forecast",
+            "tidegate-fuzz",
             "tidegate-producers",
             "tidegate-quota",
             "tidegate-schemas",
@@ -35,6 +36,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "tidegate-stages",
         ],
     ),
+    ("tidegate-fuzz", &["tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"]),
     (
         "tidegate-tests",
         &[

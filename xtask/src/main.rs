@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bench;
+mod fuzz;
 mod lint;
 mod programs;
 mod screenshot;
@@ -27,6 +28,8 @@ enum Task {
     Test(test::TestArguments),
     /// rustfmt, clippy, rustdoc, and who may use whom; warnings are errors.
     Lint,
+    /// Damaged inputs for every decoder of outside bytes.
+    Fuzz(fuzz::FuzzArguments),
     /// Measures; never asserts on time.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(bench) => bench::run(&bench),
         Task::Screenshot(arguments) => screenshot::run(&arguments),
     };

@@ -140,7 +140,8 @@ impl Settings {
         Self::parse(&text).map_err(|e| said(&e))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Parses a file's text; errors name their line.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|e| {
             let line = e.span().map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
             line.map_or_else(|| e.message().to_owned(), |line| format!("line {line}: {}", e.message()))

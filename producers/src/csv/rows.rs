@@ -16,6 +16,8 @@ use super::row::{Row, RowError, parse, shorten};
 
 /// Rows from which the intervals of a file are learnt.
 const LOOK_AHEAD: usize = 10_000;
+/// Bytes of them, at most: they are held until then, and a small file can unpack to lines that are long and many.
+const LOOK_AHEAD_BYTES: usize = 16 * 1024 * 1024;
 
 /// What stands in for fields that a file does not have.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,8 +37,9 @@ impl Default for CsvOptions {
 /// Load reports in the order of the file.
 ///
 /// A row without a sequence has its event time as one. A row without an interval has its node's: the most common distance
-/// of the node's rows among the first 10,000 of the file; for a node that is not among them the file's; where there is
-/// none, [`CsvOptions::interval_ms`]. So a missing row does not change the interval of the next.
+/// of the node's rows among the first 10,000 of the file, or its first 16 MiB where these come first; for a node that is not
+/// among them the file's; where there is none, [`CsvOptions::interval_ms`]. So a missing row does not change the interval of
+/// the next.
 #[derive(Debug)]
 pub struct Rows<R> {
     reader: R,
@@ -125,8 +128,10 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn learn(&mut self) -> Plan {
-        while self.ahead.len() < LOOK_AHEAD {
+        let mut bytes = 0;
+        while self.ahead.len() < LOOK_AHEAD && bytes < LOOK_AHEAD_BYTES {
             let Some(row) = self.read_row() else { break };
+            bytes += self.text.len();
             self.ahead.push_back(row);
         }
         let good = self.ahead.iter().filter_map(|row| row.as_ref().ok());

@@ -12,14 +12,14 @@ use crate::exit::{self, failure};
 
 /// What the file wants.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) said: SaidOfFile,
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// Who stands for what gives no `by` and `why` of its own.
 #[derive(Debug, Default)]
-pub(super) struct SaidOfFile {
+pub(crate) struct SaidOfFile {
     by: Option<String>,
     why: Option<String>,
 }
@@ -33,7 +33,7 @@ impl SaidOfFile {
 
 /// One control of the file.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Line where it begins, from 1.
     pub(super) line: usize,
     pub(super) target: String,
@@ -50,7 +50,7 @@ impl Entry {
     }
 
     /// The control, beginning at `next` where the file gives no beginning.
-    pub(super) fn control(&self, next: i64) -> Control {
+    pub(crate) fn control(&self, next: i64) -> Control {
         let timestamp = self.from.unwrap_or(next);
         Control { timestamp, until: self.until.map(|end| end.of(timestamp)), ..self.words.clone() }
     }
@@ -94,7 +94,7 @@ pub(super) fn read(path: &Path, by: Option<&str>, why: Option<&str>) -> anyhow::
 }
 
 /// Parses a file's text; errors name their line.
-pub(super) fn parse(text: &str, by: Option<&str>, why: Option<&str>) -> Result<Wanted, String> {
+pub(crate) fn parse(text: &str, by: Option<&str>, why: Option<&str>) -> Result<Wanted, String> {
     let line_of = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
     let file: File = toml::from_str(text).map_err(|e| match e.span() {
         Some(span) => format!("line {}: {}", line_of(span.start), e.message()),

@@ -9,7 +9,7 @@
 
 mod bulk;
 mod compare;
-mod file;
+pub(crate) mod file;
 mod list;
 mod moments;
 mod set;

@@ -1,0 +1,64 @@
+//! CSV of load reports: plain from memory, compressed through files.
+
+use std::io::Write;
+
+use tidegate_fuzz::fuzz;
+use tidegate_producers::csv::{CsvOptions, Format, Rows, open};
+
+const PLAIN: &str = "node_id,timestamp_ms,cpu,memory,pool,interval_ms,sequence,net_in,net_out,disk_io,requests_total,\
+requests_failed_total,base_quota,quota_in_force,quota_sequence,comment\n\
+node-0001,1767571200000,0.5,0.25,web,10000,1,1e6,0,,12,3,1000,900.5,7,\"a \"\"quoted\"\", one\"\n\
+node-0002,1767571210000,,0.25,,,,,,,,,,,,\r\n\
+\"node-0001\",1767571210000,1.5,,web,10000,2,,,,,,,,,\n";
+
+const SHORT: &str = "\u{feff}timestamp_ms,node_id,cpu\n1,a,0\n2,a,0.5\n3,a,1\n";
+
+/// Whether every row of a reader is a report.
+fn all<R: std::io::BufRead>(rows: Rows<R>) -> bool {
+    rows.fold(true, |good, row| good & row.inspect_err(|e| drop(e.to_string())).is_ok())
+}
+
+#[test]
+fn csv() {
+    let corpus = [PLAIN, SHORT].map(|text| text.as_bytes().to_vec());
+    fuzz("csv", 50_000, &corpus, |bytes| Rows::new(bytes, "file", CsvOptions::default()).is_ok_and(all));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn snappy(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+    encoder.write_all(bytes).unwrap();
+    encoder.into_inner().unwrap()
+}
+
+#[test]
+fn compressed_csv() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("load.csv");
+    let corpus = [gzip(PLAIN.as_bytes()), snappy(PLAIN.as_bytes()), gzip(SHORT.as_bytes())];
+    assert_eq!(corpus.each_ref().map(|bytes| Format::of(bytes)), [Format::Gzip, Format::Snappy, Format::Gzip]);
+    fuzz("compressed_csv", 2_000, &corpus, |bytes| {
+        std::fs::write(&path, bytes).unwrap();
+        open(&path, CsvOptions::default()).is_ok_and(|(rows, _)| all(rows))
+    });
+}
+
+#[test]
+fn lines_that_are_long_and_many_once_unpacked_cost_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.csv.gz");
+    let row = format!("{},1,0.5\n", "n".repeat(60_000));
+    let bomb = gzip(format!("node_id,timestamp_ms,cpu\n{}", row.repeat(10_000)).as_bytes());
+    std::fs::write(&path, &bomb).unwrap();
+    let mut read = 0;
+    let held = tidegate_fuzz::held(|| {
+        read = open(&path, CsvOptions::default()).unwrap().0.filter(Result::is_ok).count();
+    });
+    assert_eq!(read, 10_000);
+    assert!(held < 64 << 20, "{held} bytes were held for a file of {}", bomb.len());
+}
