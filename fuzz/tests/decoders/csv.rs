@@ -52,8 +52,8 @@ fn compressed_csv() {
 fn lines_that_are_long_and_many_once_unpacked_cost_little() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bomb.csv.gz");
-    let row = format!("{},1,0.5\n", "n".repeat(60_000));
-    let bomb = gzip(format!("node_id,timestamp_ms,cpu\n{}", row.repeat(10_000)).as_bytes());
+    let row = format!("n,1,0.5,{}\n", "x".repeat(60_000));
+    let bomb = gzip(format!("node_id,timestamp_ms,cpu,note\n{}", row.repeat(10_000)).as_bytes());
     std::fs::write(&path, &bomb).unwrap();
     let mut read = 0;
     let held = tidegate_fuzz::held(|| {
