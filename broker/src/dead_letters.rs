@@ -2,7 +2,7 @@
 
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use tidegate_schemas::Topic;
-use tidegate_schemas::dead_letters::{Header, SetAside};
+use tidegate_schemas::dead_letters::{Header, SetAside, borrowed};
 
 use crate::error::BrokerError;
 use crate::publisher::{Outgoing, Publisher};
@@ -69,14 +69,13 @@ impl DeadLetterBox {
             timestamp: letter.kafka_timestamp,
         };
         let headers = why.headers(&letter.headers);
-        let headers: Vec<_> = headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
         let record = Outgoing {
             topic: &self.topic,
             partition: Some(partition.rem_euclid(self.partitions.max(1))),
             key: letter.key.as_deref(),
             payload: letter.value.as_deref(),
             timestamp: None,
-            headers: &headers,
+            headers: &borrowed(&headers),
         };
         publisher.send_with(&record, ticket, wait)
     }

@@ -14,6 +14,12 @@ use std::str::FromStr;
 /// A header of a Kafka record: name and value.
 pub type Header = (String, Option<Vec<u8>>);
 
+/// Headers as a producer takes them.
+#[must_use]
+pub fn borrowed(headers: &[Header]) -> Vec<(&str, Option<&[u8]>)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect()
+}
+
 const CLASS: &str = "error.class";
 const MESSAGE: &str = "error.message";
 const STAGE: &str = "error.stage";
@@ -154,6 +160,12 @@ impl Letter {
         text_of(&self.headers, REPLAYED_FROM)
     }
 
+    /// Where the record goes back to, `TOPIC/PARTITION`.
+    #[must_use]
+    pub fn goes_to(&self) -> String {
+        format!("{}/{}", self.why.topic, self.why.partition)
+    }
+
     /// Headers of the record that goes back to where it came from: its own, marked with the letter on `dead_letters` and
     /// the count of attempts. A mark of an earlier attempt gives way.
     #[must_use]
@@ -168,10 +180,9 @@ impl Letter {
     /// Headers of the mark that says that this letter went back.
     #[must_use]
     pub fn mark(&self) -> Vec<Header> {
-        let to = format!("{}/{}", self.why.topic, self.why.partition);
         vec![
             (REPLAYED_LETTER.to_owned(), Some(self.place.to_string().into_bytes())),
-            (REPLAYED_TO.to_owned(), Some(to.into_bytes())),
+            (REPLAYED_TO.to_owned(), Some(self.goes_to().into_bytes())),
         ]
     }
 }

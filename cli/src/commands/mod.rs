@@ -54,6 +54,11 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// `1 node`, `2 nodes`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Prints a line of results; a reader that went away (`| head`) is no error of ours.
 pub(crate) fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{line}") {

@@ -95,6 +95,8 @@ impl Answers {
     /// Waits until every report is answered.
     fn of_all(pipeline: &Pipeline, load: &[LoadReport], running: &Running) -> Self {
         let wanted = names(load);
+        // Counting is cheap, and below that many records nothing need be compared.
+        pipeline.wait_for(Topic::Quotas, wanted.len(), running);
         let answered = || {
             let mut answered = pipeline.answered();
             answered.dedup();

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tidegate_backtest::{ForecastErrors, NodeReport, PolicyReport, Report};
 use tidegate_schemas::records::ForecastsByState;
 
-use crate::commands::say;
+use crate::commands::{counted, say};
 
 /// Nodes named at most.
 const WORST: usize = 5;
@@ -139,10 +139,6 @@ fn worst(nodes: &[NodeReport]) -> anyhow::Result<()> {
 
 fn figure(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// An event time for people.

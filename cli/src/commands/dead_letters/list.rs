@@ -6,7 +6,7 @@ use super::matching::Matches;
 use super::text;
 use super::topic::LetterTopic;
 use crate::args::Common;
-use crate::commands::{say, say_json};
+use crate::commands::{counted, say, say_json};
 
 /// List letters, oldest first within each partition, with totals by class
 ///
@@ -50,6 +50,6 @@ impl List {
         let colon = if found == 0 { "" } else { ": " };
         let hidden = if found > limit { format!("; {limit} shown") } else { String::new() };
         let stopped = if all { "" } else { "; stopped before the end" };
-        say(format!("{}{colon}{totals}{hidden}{stopped}", text::letters(found)))
+        say(format!("{}{colon}{totals}{hidden}{stopped}", counted(found, "letter")))
     }
 }

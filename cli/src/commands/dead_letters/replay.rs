@@ -12,10 +12,9 @@ use tidegate_schemas::dead_letters::Letter;
 
 use super::matching::Matches;
 use super::select::{Selection, Stays};
-use super::text;
 use super::topic::LetterTopic;
 use crate::args::Common;
-use crate::commands::{BROKER_PATIENCE, say, say_json, tell};
+use crate::commands::{BROKER_PATIENCE, counted, say, say_json, tell};
 use crate::exit::{self, failure};
 
 mod sender;
@@ -62,20 +61,17 @@ impl Replay {
         let selection = Selection { replayed, prefix: topic.kafka.prefix.clone(), again: self.again };
         let mut told = Told::default();
         let all = if self.dry_run {
-            let mut going = Vec::new();
-            let all = self.read(&topic, &selection, &mut told.stays, |letter| {
-                going.push(Gone::of(letter));
+            self.read(&topic, &selection, &mut told.stays, |letter| {
+                told.going.push(Gone::of(letter));
                 Ok(())
-            })?;
-            told.going = going;
-            all
+            })?
         } else {
             let mut sender = Sender::new(&topic)?;
             let read = self.read(&topic, &selection, &mut told.stays, |letter| sender.send(letter));
             // What was sent is waited for and marked, whatever happened after it.
             told.going = sender.finish()?;
             if read.is_err() {
-                tell(format!("{} replayed", text::letters(u64::try_from(told.going.len())?)));
+                tell(format!("{} replayed", counted(u64::try_from(told.going.len())?, "letter")));
             }
             read?
         };
@@ -125,7 +121,9 @@ impl Replay {
             told.going.iter().try_for_each(|gone| say(format!("{gone}")))?;
         }
         let done = if self.dry_run { "would be replayed; nothing was sent" } else { "replayed" };
-        say(format!("{} {done}", text::letters(count)))?;
-        told.stays.iter().try_for_each(|(why, count)| say(format!("{} left: {}", text::letters(*count), why.words())))
+        say(format!("{} {done}", counted(count, "letter")))?;
+        told.stays
+            .iter()
+            .try_for_each(|(why, count)| say(format!("{} left: {}", counted(*count, "letter"), why.words())))
     }
 }

@@ -94,11 +94,6 @@ pub(super) fn totals<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> St
     counts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `1 letter`, `2 letters`.
-pub(super) fn letters(count: u64) -> String {
-    format!("{count} letter{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use tidegate_schemas::dead_letters::{Place, REPLAYED_ATTEMPTS};

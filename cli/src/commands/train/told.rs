@@ -2,7 +2,7 @@
 
 use tidegate_forecast::{Card, Dropped, FileCard, TrainReport};
 
-use crate::commands::say;
+use crate::commands::{counted, say};
 
 /// Prints all of it on stdout.
 pub(super) fn tell(card: &Card, report: &TrainReport) -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn tell(card: &Card, report: &TrainReport) -> anyhow::Result<()> {
 
 fn learned_from(file: &FileCard) -> String {
     let days = file.to_ms.saturating_sub(file.from_ms) as f64 / 86_400_000.0;
-    let nodes = if file.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", file.nodes) };
+    let nodes = counted(file.nodes as u64, "node");
     format!("learned from {}: {nodes}, {} reports over {days:.1} days", file.source, file.samples)
 }
 
@@ -36,7 +36,7 @@ fn left_out(dropped: &Dropped) -> String {
     let place = [dropped.source.as_str(), dropped.node_id.as_str()].map(str::trim).join(" ");
     // What concerns no node is of all of them.
     let place = if place.trim().is_empty() { String::new() } else { format!("{}: ", place.trim()) };
-    let reports = if dropped.samples == 1 { "1 report".to_owned() } else { format!("{} reports", dropped.samples) };
+    let reports = counted(dropped.samples as u64, "report");
     format!("left out: {place}{} ({reports})", dropped.why)
 }
 

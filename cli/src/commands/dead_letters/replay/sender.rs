@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tidegate_broker::{Acknowledge, NO_TICKET, Outgoing, Publisher, Stop};
-use tidegate_schemas::dead_letters::{Header, Letter};
+use tidegate_schemas::dead_letters::{Header, Letter, borrowed};
 
-use super::super::text;
 use super::super::topic::LetterTopic;
-use crate::commands::{drain, tell};
+use crate::commands::{counted, drain, tell};
 use crate::exit::{self, failure};
 
 /// How long a stopped command waits for what it has sent.
@@ -28,9 +27,8 @@ pub(super) struct Gone {
 
 impl Gone {
     pub(super) fn of(letter: &Letter) -> Self {
-        let to = format!("{}/{}", letter.why.topic, letter.why.partition);
         let (partition, offset) = (letter.place.partition, letter.place.offset);
-        Self { partition, offset, class: letter.why.class.clone(), to }
+        Self { partition, offset, class: letter.why.class.clone(), to: letter.goes_to() }
     }
 }
 
@@ -162,13 +160,13 @@ impl Sender {
         }
         let marked = drain(&self.publisher, || self.stop.is_set())?;
         self.mark_taken()?;
-        let replayed = text::letters(u64::try_from(self.gone.len())?);
+        let replayed = counted(u64::try_from(self.gone.len())?, "letter");
         let wrong = match (&self.refused, &self.unmarked) {
-            ((count, Some(why)), _) => format!("{} were not taken: {why}", text::letters(*count)),
+            ((count, Some(why)), _) => format!("{} were not taken: {why}", counted(*count, "letter")),
             (_, (count, Some(why))) => {
                 format!(
                     "{} were replayed and could not be marked, so a replay would send them again: {why}",
-                    text::letters(*count)
+                    counted(*count, "letter")
                 )
             }
             _ if !marked || !self.pending.is_empty() => {
@@ -184,8 +182,4 @@ impl Sender {
 fn count((count, first): &mut (u64, Option<String>), why: String) {
     *count += 1;
     first.get_or_insert(why);
-}
-
-fn borrowed(headers: &[Header]) -> Vec<(&str, Option<&[u8]>)> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect()
 }
