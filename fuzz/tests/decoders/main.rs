@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, whose inputs are valid")]
 
 mod artifacts;
+mod checkpoints;
 mod csv;
 mod headers;
 mod recordings;
