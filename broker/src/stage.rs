@@ -210,7 +210,13 @@ pub trait Stage: Send {
     ///
     /// # Errors
     /// Why it is of no use to anybody.
-    fn restore_checkpoint(&mut self, partition: i32, past: (i64, Past), node_id: &str, saved: Saved) -> Result<(), String> {
+    fn restore_checkpoint(
+        &mut self,
+        partition: i32,
+        past: (i64, Past),
+        node_id: &str,
+        saved: Saved,
+    ) -> Result<(), String> {
         let _ = (partition, past, node_id, saved);
         Ok(())
     }

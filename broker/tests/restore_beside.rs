@@ -128,7 +128,8 @@ fn send(settings: &KafkaSettings, publisher: &Publisher, partition: i32, count: 
     let encoder = Encoder::new(Topic::Load, LoadReport::KIND, &CatalogueIds).unwrap();
     encoder.encode(&LoadReport::new("n", 1_000, 1_000, 1.0), &mut value).unwrap();
     for _ in 0..count {
-        let record = Outgoing { topic: &topic, partition: Some(partition), payload: Some(&value), ..Outgoing::default() };
+        let record =
+            Outgoing { topic: &topic, partition: Some(partition), payload: Some(&value), ..Outgoing::default() };
         publisher.send(&record).unwrap();
     }
     publisher.flush(Duration::from_secs(30)).unwrap();

@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::CommitMode;
 use super::Driver;
 use super::restoring::Restoration;
 use crate::error::BrokerError;
 use crate::group::GroupContext;
 use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
+use rdkafka::consumer::CommitMode;
 
 /// Time between two signs of life to the group while something long is read.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);

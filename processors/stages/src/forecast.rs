@@ -190,7 +190,13 @@ impl Stage for ForecastStage {
         self.keeps_checkpoints
     }
 
-    fn restore_checkpoint(&mut self, partition: i32, past: (i64, Past), node_id: &str, saved: Saved) -> Result<(), String> {
+    fn restore_checkpoint(
+        &mut self,
+        partition: i32,
+        past: (i64, Past),
+        node_id: &str,
+        saved: Saved,
+    ) -> Result<(), String> {
         self.found.entry(partition).or_default().take(node_id, saved, past, self.model.name())
     }
 

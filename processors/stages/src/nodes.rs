@@ -184,7 +184,13 @@ impl Nodes {
     }
 
     /// A checkpoint was made of what a node was before `offset`: gives the marks that it depends on.
-    pub(crate) fn keep(&mut self, node_id: &str, offset: i64, unseen: Option<i64>, needed_since_ms: i64) -> VecDeque<Mark> {
+    pub(crate) fn keep(
+        &mut self,
+        node_id: &str,
+        offset: i64,
+        unseen: Option<i64>,
+        needed_since_ms: i64,
+    ) -> VecDeque<Mark> {
         let Some(node) = self.by_id.get_mut(node_id) else { return VecDeque::new() };
         let before = node.kept.replace(Checkpointed { offset, unseen });
         let before = before.map_or(0, |before| digest(node_id, before.offset));
@@ -243,7 +249,8 @@ impl Node {
 /// What a checkpoint counts in a sum (FNV-1a, then mixed).
 pub(crate) fn digest(node_id: &str, offset: i64) -> u64 {
     let bytes = node_id.bytes().chain(offset.to_le_bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 

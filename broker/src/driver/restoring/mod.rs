@@ -9,21 +9,21 @@
 //!
 //! An outage meanwhile is waited for: the readers go on where they were.
 
+mod slices;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tidegate_schemas::Decoder;
-use tidegate_schemas::records::Checkpoint;
 
 use super::Driver;
 use crate::error::BrokerError;
 use crate::group::Resume;
-use crate::intake::{self, Item};
 use crate::settings::ASK;
-use crate::stage::{Received, Saved, Stage};
-use crate::tail::{From, RawRecord, Tail};
+use crate::stage::Stage;
+use crate::tail::{From, Tail};
 
 /// How long a slice takes while other partitions have work, and while none has.
 const BESIDE: Duration = Duration::from_millis(20);
@@ -32,8 +32,6 @@ const ALONE: Duration = Duration::from_millis(500);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Pause before something is asked for again after an outage.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a slice waits for the next record.
-const WAIT: Duration = Duration::from_millis(5);
 
 /// What is read one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +165,8 @@ impl<S: Stage> Driver<'_, S> {
                 tail
             }
         };
-        let others_wait = self.resume.len() > self.restoring.iter().map(|job| job.partitions.len()).sum::<usize>() + job.partitions.len();
+        let others_wait = self.resume.len()
+            > self.restoring.iter().map(|job| job.partitions.len()).sum::<usize>() + job.partitions.len();
         let until = Instant::now() + if others_wait { BESIDE } else { ALONE };
         let before = job.read;
         let stopped = match step {
@@ -187,7 +186,14 @@ impl<S: Stage> Driver<'_, S> {
         if job.told.elapsed() >= TELL_EVERY {
             job.told = Instant::now();
             let (left, partitions) = (tail.remaining(), job.partitions.len());
-            tracing::info!(left, partitions, "{}: restoring, {}: {} records read", self.stage.name(), step.name(), job.read);
+            tracing::info!(
+                left,
+                partitions,
+                "{}: restoring, {}: {} records read",
+                self.stage.name(),
+                step.name(),
+                job.read
+            );
         }
         job.reading = Some(tail);
         Ok(false)
@@ -216,101 +222,6 @@ impl<S: Stage> Driver<'_, S> {
         let from = if self.checkpoints.is_some() { self.stage.rebuild_from(p.partition, past) } else { past.rewind };
         tracing::info!(partition = p.partition, from, offset = p.resume, "{}: rebuilding", self.stage.name());
         (p.partition, from..p.resume)
-    }
-
-    /// Gives a slice of saved records to the stage; `true` where a stop ended it.
-    fn saved_slice(
-        &mut self,
-        job: &mut Restoration,
-        tail: &mut Tail,
-        step: Step,
-        until: Instant,
-    ) -> Result<bool, BrokerError> {
-        while !tail.caught_up() && Instant::now() < until {
-            let Some(record) = tail.next(WAIT)? else {
-                tail.pass_over_what_is_gone()?;
-                break;
-            };
-            job.read += 1;
-            let Some(place) = job.place(record.partition) else { continue };
-            let stopped = match step {
-                Step::Checkpoints => self.saved_checkpoint(job, &record, place),
-                _ => self.saved_output(job, &record),
-            };
-            if stopped {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn saved_output(&mut self, job: &mut Restoration, record: &RawRecord) -> bool {
-        match job.decoder.decode::<S::Output>(record.value.as_deref().unwrap_or_default()) {
-            Ok(output) => self.stage.restore(record.partition, output),
-            // Nothing is taken any more.
-            Err(_) if self.intake.context().stop.is_set() => return true,
-            // A tombstone or foreign bytes are no saved state.
-            Err(e) => tracing::warn!("{}/{}/{}: not restored: {e}", self.output, record.partition, record.offset),
-        }
-        false
-    }
-
-    fn saved_checkpoint(&mut self, job: &mut Restoration, record: &RawRecord, place: Resume) -> bool {
-        let Some(key) = record.key.as_deref().and_then(|key| std::str::from_utf8(key).ok()) else { return false };
-        let saved = match record.value.as_deref().map(|value| job.decoder.decode::<Checkpoint>(value)) {
-            None => Saved::Gone,
-            Some(Ok(checkpoint)) => Saved::Checkpoint(checkpoint),
-            Some(Err(_)) if self.intake.context().stop.is_set() => return true,
-            Some(Err(e)) => Saved::Foreign(e.to_string()),
-        };
-        let past = (place.resume, place.past());
-        if let Err(why) = self.stage.restore_checkpoint(record.partition, past, key, saved) {
-            tracing::warn!("{}/{}/{}: no checkpoint: {why}", record.topic, record.partition, record.offset);
-        }
-        false
-    }
-
-    /// Rebuilds state from a slice of the input; `true` where a stop ended it.
-    fn input_slice(&mut self, job: &mut Restoration, tail: &mut Tail, until: Instant) -> Result<bool, BrokerError> {
-        let topic = self.settings.topic(self.stage.input()).into();
-        let mut batch: Vec<Received<S::Input>> = Vec::new();
-        let mut stopped = false;
-        while !tail.caught_up() && !stopped && Instant::now() < until {
-            while !tail.caught_up() && batch.len() < self.max_batch {
-                let stage = &self.stage;
-                let check = |r: &S::Input, k: Option<&[u8]>, t: Option<i64>| stage.check(r, k, t);
-                let partitions = &job.partitions;
-                let decoder = &mut job.decoder;
-                let taken = tail.take(WAIT, |message| {
-                    use rdkafka::message::Message;
-                    let of = partitions.iter().find(|p| p.partition == message.partition());
-                    of.filter(|p| message.offset() < p.resume)
-                        .map(|_| intake::decode(decoder, &topic, message, &check))
-                })?;
-                match taken {
-                    Some(Some(Some(Item::Record(received)))) => batch.push(received),
-                    // It was set aside, and led to nothing.
-                    Some(Some(Some(Item::Dead(_)))) => {}
-                    Some(Some(None)) => {
-                        stopped = true;
-                        break;
-                    }
-                    // Of a partition that is read to its end, or ours no more.
-                    Some(None) => continue,
-                    None => {
-                        tail.pass_over_what_is_gone()?;
-                        break;
-                    }
-                }
-                job.read += 1;
-            }
-            if batch.is_empty() {
-                break;
-            }
-            self.stage.rebuild(&batch);
-            batch.clear();
-        }
-        Ok(stopped)
     }
 
     fn finish(&mut self, job: &Restoration) {
