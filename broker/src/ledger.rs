@@ -189,10 +189,10 @@ mod tests {
     #[test]
     fn a_commit_that_failed_is_made_again() {
         let mut ledger = CommitLedger::default();
-        ledger.assign(0, Some(4));
+        ledger.assign(0, Some(Past::from(4)));
         let ticket = ledger.take(0, 10, 1);
         ledger.acknowledge(ticket);
-        let whole = Some(Committable { offset: 11, rewind: Some(4) });
+        let whole = Some(Committable { offset: 11, past: Some(Past::from(4)) });
         assert_eq!((ledger.committable(0), ledger.committable(0)), (whole, None));
         ledger.on_broker(0, 10);
         assert_eq!(ledger.committable(0), whole);

@@ -232,7 +232,8 @@ impl<'a> Trial<'a> {
         assert!(forecast > 0 && quota > 0, "nothing was restored: {forecast}, {quota}\n{}", next.log());
         let all_before = before.len() as u64;
         let nodes = before.iter().map(|raw| &raw.key).collect::<BTreeSet<_>>().len() as u64;
-        let by_checkpoints = kept + nodes * SINCE_CHECKPOINT;
+        // And what was committed after the last mark.
+        let by_checkpoints = kept + nodes * SINCE_CHECKPOINT + u64::from(self.plan.pace);
         assert!(
             restore == REWIND || !self.plan.outlasts_the_reach || forecast <= by_checkpoints,
             "{forecast} of {all_before} were read again: the checkpoints were of no use\n{}",
