@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! rebalance callback (on the poll thread)
-//!   assign ─> read committed offset and its metadata ─> start at the rewind offset ─> event Assigned
+//!   assign ─> read committed offset and its metadata ─> start at the committed offset ─> event Assigned
 //!   revoke ─> flush outputs, commit what is acknowledged ─> event Revoked
 //! ```
 //!
-//! The committed offset's metadata says from where state must be rebuilt (`rewind=OFFSET`), so that a restore needs no
-//! lookup by time and works on every broker.
+//! The committed offset's metadata says from where state must be rebuilt (`past.rs`), so that a restore needs no lookup by
+//! time and works on every broker.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{self, Statistics};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
@@ -25,18 +25,18 @@ use crate::acknowledge::Acknowledge;
 use crate::error::BrokerError;
 use crate::ledger::CommitLedger;
 use crate::logging::QuietLog;
+use crate::past::Past;
 use crate::publisher::Publisher;
 use crate::status::Stop;
 
 /// How long a rebalance or a stop waits for outputs in flight.
 pub(crate) const DRAIN: Duration = Duration::from_secs(6);
 const ASK: Duration = Duration::from_secs(10);
-const REWIND_KEY: &str = "rewind=";
 
 /// What happened to the assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum GroupEvent {
-    /// Partitions are ours now, each to be processed from `resume` and read from an earlier offset where state asks.
+    /// Partitions are ours now, each to be read from `resume` once its state is back.
     Assigned(Vec<Resume>),
     /// Partitions are no longer ours.
     Revoked(Vec<i32>),
@@ -46,10 +46,17 @@ pub(crate) enum GroupEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Resume {
     pub(crate) partition: i32,
-    /// First offset to process for real; 0 where nothing was committed.
+    /// First offset to process; 0 where nothing was committed.
     pub(crate) resume: i64,
-    /// First offset to read.
-    pub(crate) rewind: Option<i64>,
+    /// From where its state comes back.
+    pub(crate) past: Option<Past>,
+}
+
+impl Resume {
+    /// From where its state comes back; the beginning where nothing says it.
+    pub(crate) fn past(self) -> Past {
+        self.past.unwrap_or(Past::from(0))
+    }
 }
 
 /// The ledger, shared between the driver, the delivery reports and the rebalance callback.
@@ -111,8 +118,7 @@ impl GroupContext {
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) {
         let resumes = self.resumes(consumer, partitions);
         for resume in &resumes {
-            let start = resume.rewind.map_or(resume.resume, |r| r.min(resume.resume));
-            let start = if start > 0 { Offset::Offset(start) } else { Offset::Beginning };
+            let start = if resume.resume > 0 { Offset::Offset(resume.resume) } else { Offset::Beginning };
             if let Err(e) = partitions.set_partition_offset(&self.topic, resume.partition, start) {
                 tracing::error!("{}/{}: {e}", self.topic, resume.partition);
             }
@@ -174,8 +180,9 @@ impl GroupContext {
             Offset::Offset(offset) => offset,
             _ => 0,
         };
-        let told = element.metadata().strip_prefix(REWIND_KEY).and_then(|r| r.parse().ok());
-        Resume { partition: element.partition(), resume, rewind: told.or(self.depends_on_past.then_some(0)) }
+        let told = Past::parse(element.metadata());
+        let past = told.or(self.depends_on_past.then(|| Past::from(0)));
+        Resume { partition: element.partition(), resume, past }
     }
 
     /// Commits what is acknowledged of `only` (`None`: of all partitions). Gives what was committed.
@@ -202,8 +209,8 @@ impl GroupContext {
             let mut element = list.add_partition(&self.topic, partition);
             let what = || format!("committing {}/{partition} at {}", self.topic, next.offset);
             element.set_offset(Offset::Offset(next.offset)).map_err(|e| BrokerError::kafka(what(), e))?;
-            if let Some(rewind) = next.rewind {
-                element.set_metadata(format!("{REWIND_KEY}{rewind}").as_str());
+            if let Some(past) = next.past {
+                element.set_metadata(past.to_string().as_str());
             }
             done.push((partition, next.offset));
         }
@@ -214,6 +221,14 @@ impl GroupContext {
         }
         Ok(done)
     }
+}
+
+/// Records that wait on a partition. The client counts from the committed offset; where there is none yet, from what it has
+/// fetched.
+fn lag(partition: &statistics::Partition) -> Option<i64> {
+    let fetched = (partition.next_offset >= 0 && partition.ls_offset >= 0)
+        .then(|| partition.ls_offset.saturating_sub(partition.next_offset).max(0));
+    Some(partition.consumer_lag).filter(|lag| *lag >= 0).or(fetched)
 }
 
 impl ClientContext for GroupContext {
@@ -227,8 +242,8 @@ impl ClientContext for GroupContext {
         topic.partitions.values().for_each(|p| ledger.on_broker(p.partition, p.committed_offset));
         drop(ledger);
         // Only of partitions that we read; a lag is unknown (-1) until the first fetch.
-        let ours = topic.partitions.values().filter(|p| p.fetch_state == "active" && p.consumer_lag >= 0);
-        let lags = ours.map(|p| (p.partition, p.consumer_lag)).collect();
+        let ours = topic.partitions.values().filter(|p| p.fetch_state == "active");
+        let lags = ours.filter_map(|p| Some((p.partition, lag(p)?))).collect();
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lags;
     }
 

@@ -9,13 +9,14 @@
 //! A batch never spans a change of the assignment: it ends when the rebalance callback has spoken, and what was polled
 //! after that opens the next batch.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidegate_schemas::codec::{Decoder, SchemaIds};
 use tidegate_schemas::records::Record;
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
@@ -52,6 +53,8 @@ pub(crate) struct Intake<T> {
     decoder: Decoder,
     /// Polled after a change of the assignment: opens the next batch.
     held: Option<Item<T>>,
+    /// Partitions of which nothing may be taken yet.
+    closed: BTreeSet<i32>,
 }
 
 impl<T: Record> Intake<T> {
@@ -64,7 +67,7 @@ impl<T: Record> Intake<T> {
         let topic: Arc<str> = context.topic.as_str().into();
         let consumer: BaseConsumer<GroupContext> = create(&settings.consumer(Some(group)), context)?;
         consumer.subscribe(&[&topic]).map_err(|e| BrokerError::kafka(format!("subscribing to {topic}"), e))?;
-        Ok(Self { consumer, topic, decoder: Decoder::new(ids), held: None })
+        Ok(Self { consumer, topic, decoder: Decoder::new(ids), held: None, closed: BTreeSet::new() })
     }
 
     pub(crate) fn context(&self) -> &Arc<GroupContext> {
@@ -121,9 +124,40 @@ impl<T: Record> Intake<T> {
         idle(&self.consumer);
     }
 
-    /// Takes input again after [`Intake::idle`].
+    /// Takes input again after [`Intake::idle`], but not of partitions that are closed.
     pub(crate) fn resume(&self) {
-        resume(&self.consumer);
+        resume(&self.consumer, |partition| !self.closed.contains(&partition));
+    }
+
+    /// Takes nothing of these partitions until they are opened; what was polled of them is read again then.
+    pub(crate) fn close(&mut self, partitions: &[i32]) {
+        if self.held.as_ref().is_some_and(|item| partitions.contains(&item.source().partition)) {
+            self.put_back();
+        }
+        self.closed.extend(partitions);
+        let list = self.list(partitions);
+        if let Err(e) = self.consumer.pause(&list) {
+            tracing::warn!("{}: waiting with {partitions:?}: {e}", self.topic);
+        }
+    }
+
+    /// Takes input of these partitions.
+    pub(crate) fn open(&mut self, partitions: &[i32]) {
+        self.lost(partitions);
+        resume(&self.consumer, |partition| partitions.contains(&partition));
+    }
+
+    /// These partitions are no longer ours.
+    pub(crate) fn lost(&mut self, partitions: &[i32]) {
+        self.closed.retain(|partition| !partitions.contains(partition));
+    }
+
+    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        list
     }
 
     pub(crate) fn commit(&self, mode: CommitMode) -> Result<Vec<(i32, i64)>, BrokerError> {
@@ -166,14 +200,21 @@ fn seek_back(consumer: &BaseConsumer<GroupContext>, partition: i32, topic: &str,
     }
 }
 
-fn resume(consumer: &BaseConsumer<GroupContext>) {
-    if let Err(e) = consumer.assignment().and_then(|assigned| consumer.resume(&assigned)) {
+fn resume(consumer: &BaseConsumer<GroupContext>, which: impl Fn(i32) -> bool) {
+    let resumed = consumer.assignment().and_then(|assigned| {
+        let mut list = TopicPartitionList::new();
+        for element in assigned.elements().iter().filter(|element| which(element.partition())) {
+            list.add_partition(element.topic(), element.partition());
+        }
+        consumer.resume(&list)
+    });
+    if let Err(e) = resumed {
         tracing::warn!("taking input again: {e}");
     }
 }
 
 /// Decodes one record; `None` where we were told to stop while the registry was away.
-fn decode<T: Record>(
+pub(crate) fn decode<T: Record>(
     decoder: &mut Decoder,
     topic: &Arc<str>,
     message: &BorrowedMessage<'_>,

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::acknowledge::NO_TICKET;
+use crate::past::Past;
 
 /// Bits of a ticket that number the inputs of a partition; the partition stands above them.
 const NUMBER_BITS: u32 = 44;
@@ -21,8 +22,8 @@ const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 pub(crate) struct Committable {
     /// Offset of the next record to read.
     pub(crate) offset: i64,
-    /// Offset from which state must be rebuilt before reading on from `offset`.
-    pub(crate) rewind: Option<i64>,
+    /// From where state must be rebuilt before reading on from `offset`.
+    pub(crate) past: Option<Past>,
 }
 
 #[derive(Debug, Default)]
@@ -35,8 +36,8 @@ struct Partition {
     next: Option<i64>,
     committed: Option<i64>,
     /// State marks: at position, rebuild from.
-    marks: VecDeque<(i64, i64)>,
-    rewind: Option<i64>,
+    marks: VecDeque<(i64, Past)>,
+    past: Option<Past>,
 }
 
 #[derive(Debug)]
@@ -78,11 +79,11 @@ impl CommitLedger {
         }
     }
 
-    /// Notes that state as of position `at` is rebuilt by reading from `rewind`.
-    pub(crate) fn mark(&mut self, partition: i32, at: i64, rewind: i64) {
+    /// Notes from where state as of position `at` is rebuilt.
+    pub(crate) fn mark(&mut self, partition: i32, at: i64, past: Past) {
         let Some(p) = self.partitions.get_mut(&partition).filter(|p| p.assigned) else { return };
         if p.marks.back().is_none_or(|(last, _)| *last < at) {
-            p.marks.push_back((at, rewind));
+            p.marks.push_back((at, past));
         }
         // Few are needed; an older mark only rewinds further.
         if p.marks.len() > 64 {
@@ -98,12 +99,12 @@ impl CommitLedger {
             return None;
         }
         p.committed = Some(offset);
-        while let Some((at, rewind)) = p.marks.front().copied().filter(|(at, _)| *at <= offset) {
+        while let Some((at, past)) = p.marks.front().copied().filter(|(at, _)| *at <= offset) {
             debug_assert!(at <= offset);
-            p.rewind = Some(rewind);
+            p.past = Some(past);
             p.marks.pop_front();
         }
-        Some(Committable { offset, rewind: p.rewind })
+        Some(Committable { offset, past: p.past })
     }
 
     /// The broker holds this offset of the partition: what we committed above it is committable again.
@@ -113,12 +114,12 @@ impl CommitLedger {
         }
     }
 
-    /// Begins a new assignment of the partition; `rewind` is what its committed position said.
-    pub(crate) fn assign(&mut self, partition: i32, rewind: Option<i64>) {
+    /// Begins a new assignment of the partition; `past` is what its committed position said.
+    pub(crate) fn assign(&mut self, partition: i32, past: Option<Past>) {
         let p = self.partitions.entry(partition).or_default();
         p.forget();
         p.assigned = true;
-        p.rewind = rewind;
+        p.past = past;
     }
 
     /// Ends an assignment: what is still in flight for it will be ignored.
@@ -149,7 +150,7 @@ impl Partition {
         self.next = None;
         self.committed = None;
         self.marks.clear();
-        self.rewind = None;
+        self.past = None;
     }
 }
 
@@ -169,29 +170,29 @@ mod tests {
         ledger.assign(3, None);
         let new = ledger.take(3, 10, 1);
         ledger.acknowledge(old);
-        assert_eq!(ledger.committable(3), Some(Committable { offset: 10, rewind: None }));
+        assert_eq!(ledger.committable(3), Some(Committable { offset: 10, past: None }));
         ledger.acknowledge(new);
-        assert_eq!(ledger.committable(3), Some(Committable { offset: 11, rewind: None }));
+        assert_eq!(ledger.committable(3), Some(Committable { offset: 11, past: None }));
     }
 
     #[test]
     fn a_mark_counts_only_once_its_position_is_committed() {
         let mut ledger = CommitLedger::default();
-        ledger.assign(0, Some(1));
+        ledger.assign(0, Some(Past::from(1)));
         let a = ledger.take(0, 10, 1);
-        ledger.mark(0, 11, 5);
-        assert_eq!(ledger.committable(0), Some(Committable { offset: 10, rewind: Some(1) }));
+        ledger.mark(0, 11, Past::from(5));
+        assert_eq!(ledger.committable(0), Some(Committable { offset: 10, past: Some(Past::from(1)) }));
         ledger.acknowledge(a);
-        assert_eq!(ledger.committable(0), Some(Committable { offset: 11, rewind: Some(5) }));
+        assert_eq!(ledger.committable(0), Some(Committable { offset: 11, past: Some(Past::from(5)) }));
     }
 
     #[test]
     fn a_commit_that_failed_is_made_again() {
         let mut ledger = CommitLedger::default();
-        ledger.assign(0, Some(4));
+        ledger.assign(0, Some(Past::from(4)));
         let ticket = ledger.take(0, 10, 1);
         ledger.acknowledge(ticket);
-        let whole = Some(Committable { offset: 11, rewind: Some(4) });
+        let whole = Some(Committable { offset: 11, past: Some(Past::from(4)) });
         assert_eq!((ledger.committable(0), ledger.committable(0)), (whole, None));
         ledger.on_broker(0, 10);
         assert_eq!(ledger.committable(0), whole);

@@ -10,6 +10,7 @@
 //! Stages and sinks know none of this: they are given decoded records and return values.
 
 mod acknowledge;
+mod checkpoints;
 mod dead_letters;
 mod driver;
 pub mod embedded;
@@ -21,6 +22,7 @@ mod ledger;
 mod logging;
 mod overtaken;
 mod partition;
+mod past;
 pub mod provisioning;
 mod publisher;
 pub mod registry;
@@ -35,9 +37,10 @@ pub use driver::run_stage;
 pub use error::BrokerError;
 pub use job::Job;
 pub use partition::PartitionReader;
+pub use past::{Kept, Past};
 pub use publisher::{Outgoing, Publisher};
 pub use settings::{Compression, KafkaSettings};
 pub use sink_driver::{DeliveryError, Sink, run_sink};
-pub use stage::{DropReason, Keyed, Received, Rejection, Source, Stage, Verdict};
+pub use stage::{DropReason, Keyed, Received, Rejection, Saved, Source, Stage, Verdict};
 pub use status::{Metrics, Stop, WorkStatus};
 pub use tail::{From, RawRecord, Tail};

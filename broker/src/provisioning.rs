@@ -14,6 +14,23 @@ use crate::logging::QuietContext;
 use crate::settings::{KafkaSettings, create};
 
 const ASK: Duration = Duration::from_secs(15);
+/// Settings of topics that are read whole when a partition is taken over: compaction leaves the newest segment alone, so that
+/// it must be small to be of use; and what a commit counts on stands for ten minutes before it gives way to what came after
+/// that commit.
+const SAVED: [(&str, &str); 4] = [
+    ("segment.bytes", "67108864"),
+    ("segment.ms", "3600000"),
+    ("min.cleanable.dirty.ratio", "0.3"),
+    ("min.compaction.lag.ms", "600000"),
+];
+
+fn saved(topic: Topic) -> &'static [(&'static str, &'static str)] {
+    match topic {
+        Topic::Quotas => &SAVED[..3],
+        Topic::Checkpoints => &SAVED,
+        _ => &[],
+    }
+}
 
 /// What is wanted of the topics.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +164,9 @@ pub async fn apply(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>
         .filter_map(|step| match step {
             Step::Missing { topic, partitions, cleanup } => {
                 let replication = TopicReplication::Fixed(wanted.replication_factor.unwrap_or(-1));
-                Some(NewTopic::new(topic, *partitions, replication).set("cleanup.policy", cleanup))
+                let new = NewTopic::new(topic, *partitions, replication).set("cleanup.policy", cleanup);
+                let extra = Topic::from_name(topic, &settings.prefix).map_or(&[][..], saved);
+                Some(extra.iter().fold(new, |new, (key, value)| new.set(key, value)))
             }
             _ => None,
         })

@@ -106,8 +106,9 @@ fn serve_events<T: Record>(member: &Member<T>, batch: &mut Vec<Item<T>>, job: &J
         let change = match event {
             GroupEvent::Assigned(resumes) => {
                 for r in &resumes {
-                    member.ledger.lock().assign(r.partition, r.rewind);
+                    member.ledger.lock().assign(r.partition, r.past);
                 }
+                job.status.joined.store(true, Ordering::Relaxed);
                 resumes.len() as i64
             }
             GroupEvent::Revoked(partitions) => {

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Cause, Control, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Cause, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::trace::TraceContext;
+
+use crate::past::Past;
 
 /// Position of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,8 +78,22 @@ impl DropReason {
 pub enum Verdict<O> {
     /// A record to publish.
     Output(O),
+    /// A record for the topic `checkpoints`, in the partition of the input, under the node's name; `None`: there is nothing
+    /// to keep of that node any more.
+    Keep(Box<str>, Option<Box<Checkpoint>>),
     /// Counted and dropped.
     Drop(DropReason),
+}
+
+/// What was found under a node's name on the topic `checkpoints`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Saved {
+    /// A checkpoint.
+    Checkpoint(Checkpoint),
+    /// A tombstone.
+    Gone,
+    /// Bytes that are none; why.
+    Foreign(String),
 }
 
 /// A record that knows its key and what decides its partition.
@@ -179,13 +195,50 @@ pub trait Stage: Send {
         let _ = (partition, output);
     }
 
-    /// Whether the state depends on earlier records: then the driver rewinds and rebuilds it before it publishes.
+    /// Whether the state depends on earlier records: then the driver has it rebuilt before the partition is processed.
     fn depends_on_past(&self) -> bool {
         false
     }
 
-    /// Oldest offset of the partition that the state still depends on; `None`: the state does not depend on the past.
-    fn rewind_to(&mut self, partition: i32) -> Option<i64> {
+    /// Whether it keeps checkpoints ([`Verdict::Keep`]) and takes them back.
+    fn keeps_checkpoints(&self) -> bool {
+        false
+    }
+
+    /// Takes what was found under the name of a node, in the order of the topic; `past` is the first offset that will
+    /// be processed, so that a checkpoint behind it is of no use, and what was committed with it.
+    ///
+    /// # Errors
+    /// Why it is of no use to anybody.
+    fn restore_checkpoint(
+        &mut self,
+        partition: i32,
+        past: (i64, Past),
+        node_id: &str,
+        saved: Saved,
+    ) -> Result<(), String> {
+        let _ = (partition, past, node_id, saved);
+        Ok(())
+    }
+
+    /// All checkpoints were given: the first offset that is missing beyond them, by what was committed.
+    fn rebuild_from(&mut self, partition: i32, past: Past) -> i64 {
+        let _ = partition;
+        past.rewind
+    }
+
+    /// Takes records that were processed before into the state; nothing is published.
+    fn rebuild(&mut self, batch: &[Received<Self::Input>]) {
+        drop(self.process(batch));
+    }
+
+    /// The partition's state is back: it is processed from now on.
+    fn restored(&mut self, partition: i32) {
+        let _ = partition;
+    }
+
+    /// From where the state could be rebuilt now; `None`: it does not depend on the past.
+    fn rewind_to(&mut self, partition: i32) -> Option<Past> {
         let _ = partition;
         None
     }

@@ -38,7 +38,12 @@ pub struct WorkStatus {
     pub(crate) restored: AtomicU64,
     pub(crate) lag: AtomicI64,
     pub(crate) assigned: AtomicI64,
-    pub(crate) rebuilding: AtomicBool,
+    /// Whether the group has said which partitions are ours, none included.
+    pub(crate) joined: AtomicBool,
+    /// Whether the lag of all partitions held is known.
+    pub(crate) lag_known: AtomicBool,
+    pub(crate) restoring: AtomicI64,
+    pub(crate) restore_left: AtomicU64,
 }
 
 impl WorkStatus {
@@ -72,10 +77,18 @@ impl WorkStatus {
     pub fn lag(&self) -> i64 {
         self.lag.load(Ordering::Relaxed)
     }
-    /// Whether it holds partitions and the state of all of them is rebuilt.
+    /// Partitions held whose state is not back yet: nothing of them is processed so long.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.assigned() > 0 && !self.rebuilding.load(Ordering::Relaxed)
+    pub fn restoring(&self) -> i64 {
+        self.restoring.load(Ordering::Relaxed)
+    }
+    /// Whether it has its share of the partitions, which is none where others hold them all, the state of all of them, and at
+    /// most `most_lag` records that wait.
+    #[must_use]
+    pub fn is_ready(&self, most_lag: i64) -> bool {
+        let has_all = self.joined.load(Ordering::Relaxed) && self.restoring() == 0;
+        let is_near = self.lag_known.load(Ordering::Relaxed) && self.lag() <= most_lag;
+        has_all && (self.assigned() == 0 || is_near)
     }
     /// Partitions held.
     #[must_use]
@@ -95,6 +108,11 @@ pub struct Metrics {
     pub(crate) lag: IntGaugeVec,
     pub(crate) committed: IntGaugeVec,
     pub(crate) assigned: IntGauge,
+    pub(crate) output_bytes: prometheus::IntCounter,
+    pub(crate) checkpoints: prometheus::IntCounter,
+    pub(crate) checkpoint_bytes: prometheus::IntCounter,
+    pub(crate) restoring: IntGauge,
+    pub(crate) restore_left: IntGauge,
     pub(crate) batch_seconds: Histogram,
     pub(crate) by_label: Option<IntCounterVec>,
     pub(crate) side: IntCounterVec,
@@ -124,6 +142,17 @@ impl Metrics {
             lag: gauges("tidegate_lag_records", "Records that wait on the input partition.")?,
             committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
+            output_bytes: counter("tidegate_output_bytes_total", "Bytes of the values published.")?,
+            checkpoint_bytes: counter("tidegate_checkpoint_bytes_total", "Bytes of the checkpoints' values.")?,
+            checkpoints: counter("tidegate_checkpoints_total", "Checkpoints written, tombstones included.")?,
+            restoring: IntGauge::with_opts(opts(
+                "tidegate_restoring_partitions",
+                "Input partitions held whose state is not back yet.",
+            ))?,
+            restore_left: IntGauge::with_opts(opts(
+                "tidegate_restore_left_records",
+                "Records left to read of the topic from which state comes back.",
+            ))?,
             batch_seconds: Histogram::with_opts(seconds)?,
             by_label: None,
             // Both show only where there is a side input: neither has a value until one is set.
@@ -145,6 +174,11 @@ impl Metrics {
         registry.register(Box::new(metrics.lag.clone()))?;
         registry.register(Box::new(metrics.committed.clone()))?;
         registry.register(Box::new(metrics.assigned.clone()))?;
+        registry.register(Box::new(metrics.output_bytes.clone()))?;
+        registry.register(Box::new(metrics.checkpoints.clone()))?;
+        registry.register(Box::new(metrics.checkpoint_bytes.clone()))?;
+        registry.register(Box::new(metrics.restoring.clone()))?;
+        registry.register(Box::new(metrics.restore_left.clone()))?;
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.side.clone()))?;
         registry.register(Box::new(metrics.controls_in_force.clone()))?;

@@ -1,6 +1,7 @@
 //! Readers that keep their own position and commit nothing: watching, recording, saved state, an edge's own quotas.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -84,18 +85,51 @@ impl Tail {
         partitions: &[i32],
         from: From,
     ) -> Result<Self, BrokerError> {
+        let stretch = |low: i64, high: i64| match from {
+            From::Beginning => (low, high),
+            From::Last(count) => (high.saturating_sub(count.max(0)).max(low), high),
+            From::End => (high, high),
+        };
+        let partitions: Vec<_> = partitions.iter().map(|partition| (*partition, stretch)).collect();
+        Self::of(settings, topic, &partitions)
+    }
+
+    /// Reads a stretch of each partition as far as it is there.
+    ///
+    /// # Errors
+    /// As [`Tail::topic`].
+    pub(crate) fn stretches(
+        settings: &KafkaSettings,
+        topic: &str,
+        stretches: &[(i32, Range<i64>)],
+    ) -> Result<Self, BrokerError> {
+        let stretch = |(partition, offsets): &(i32, Range<i64>)| {
+            let Range { start, end } = *offsets;
+            // What is not there is not asked for: the broker would give its oldest record instead.
+            let part = move |low: i64, high: i64| {
+                let part = (start.max(low), end.min(high));
+                if part.0 < part.1 { part } else { (high, high) }
+            };
+            (*partition, part)
+        };
+        Self::of(settings, topic, &stretches.iter().map(stretch).collect::<Vec<_>>())
+    }
+
+    /// Reads of each partition what its function makes of the ends.
+    fn of(
+        settings: &KafkaSettings,
+        topic: &str,
+        partitions: &[(i32, impl Fn(i64, i64) -> (i64, i64))],
+    ) -> Result<Self, BrokerError> {
         let mut config = settings.consumer(None);
         config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
         let mut list = TopicPartitionList::new();
         let (mut behind, mut position) = (BTreeMap::new(), BTreeMap::new());
-        for partition in partitions.iter().copied() {
+        for (partition, stretch) in partitions {
+            let partition = *partition;
             let (low, high) = watermarks(&consumer, settings, topic, partition)?;
-            let start = match from {
-                From::Beginning => low,
-                From::Last(count) => high.saturating_sub(count.max(0)).max(low),
-                From::End => high,
-            };
+            let (start, high) = stretch(low, high);
             if start < high {
                 behind.insert(partition, high);
                 position.insert(partition, start);
@@ -115,6 +149,15 @@ impl Tail {
     /// # Errors
     /// What waiting does not mend; outages are waited out.
     pub fn next(&mut self, wait: Duration) -> Result<Option<RawRecord>, BrokerError> {
+        self.take(wait, raw)
+    }
+
+    /// As [`Tail::next`], for a reader that wants only a part of the record.
+    pub(crate) fn take<T>(
+        &mut self,
+        wait: Duration,
+        of: impl FnOnce(&BorrowedMessage<'_>) -> T,
+    ) -> Result<Option<T>, BrokerError> {
         match self.consumer.poll(wait) {
             None => Ok(None),
             Some(Ok(message)) => {
@@ -126,7 +169,7 @@ impl Tail {
                 if self.behind.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
                     self.behind.remove(&message.partition());
                 }
-                Ok(Some(raw(&message)))
+                Ok(Some(of(&message)))
             }
             // What is missing at the end was compacted away, or is no record.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
@@ -167,7 +210,7 @@ impl Tail {
             if let Some(record) = self.next(Duration::from_millis(100))? {
                 return Ok(Some(record));
             }
-            self.go_on_from_what_is_left()?;
+            self.pass_over_what_is_gone()?;
             if started.elapsed() > patience {
                 let message = format!("{} gave nothing for {} s", self.topic, patience.as_secs());
                 return Err(BrokerError::Unreachable { brokers: self.brokers.clone(), message });
@@ -177,7 +220,7 @@ impl Tail {
     }
 
     /// Goes on behind what the broker deleted before it was read.
-    fn go_on_from_what_is_left(&mut self) -> Result<(), BrokerError> {
+    pub(crate) fn pass_over_what_is_gone(&mut self) -> Result<(), BrokerError> {
         if !self.overtaken.is_due(self.heard) {
             return Ok(());
         }

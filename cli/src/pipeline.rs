@@ -15,7 +15,7 @@ use tidegate_schemas::SchemaIds;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
 use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
-use crate::config::Settings;
+use crate::config::{Restore, Settings};
 use crate::exit::{self, failure};
 
 /// What a process can run.
@@ -51,6 +51,10 @@ impl Pipeline<'_> {
         match work {
             Work::Forecast => {
                 let stage = ForecastStage::new(Arc::new(model(self.settings)?));
+                let stage = match self.settings.processing.restore {
+                    Restore::Checkpoints => stage.with_checkpoints(),
+                    Restore::Rewind => stage,
+                };
                 self.spawn(work, "forecast", move |job| run_stage(stage, job))
             }
             Work::Quota => {

@@ -23,6 +23,8 @@ pub enum RecordKind {
     Span,
     /// [`crate::records::Control`]
     Control,
+    /// [`crate::records::Checkpoint`]
+    Checkpoint,
 }
 
 /// One version of one record's schema.
@@ -39,7 +41,7 @@ pub struct SchemaVersion {
 }
 
 /// All versions, oldest first.
-pub const VERSIONS: [SchemaVersion; 8] = [
+pub const VERSIONS: [SchemaVersion; 9] = [
     version(1, RecordKind::LoadReport, 1, include_str!("../avro/load_report.avsc")),
     version(2, RecordKind::Forecast, 1, include_str!("../avro/forecast.avsc")),
     version(3, RecordKind::QuotaCommand, 1, include_str!("../avro/quota_command.avsc")),
@@ -48,6 +50,7 @@ pub const VERSIONS: [SchemaVersion; 8] = [
     version(6, RecordKind::Control, 1, include_str!("../avro/control.avsc")),
     version(7, RecordKind::Forecast, 2, include_str!("../avro/forecast_v2.avsc")),
     version(8, RecordKind::QuotaCommand, 2, include_str!("../avro/quota_command_v2.avsc")),
+    version(9, RecordKind::Checkpoint, 1, include_str!("../avro/checkpoint.avsc")),
 ];
 
 const fn version(id: u32, kind: RecordKind, version: u32, text: &'static str) -> SchemaVersion {
@@ -60,8 +63,15 @@ static PARSED: LazyLock<Vec<Schema>> = LazyLock::new(|| {
 
 impl RecordKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::LoadReport, Self::Forecast, Self::QuotaCommand, Self::Alert, Self::Span, Self::Control];
+    pub const ALL: [Self; 7] = [
+        Self::LoadReport,
+        Self::Forecast,
+        Self::QuotaCommand,
+        Self::Alert,
+        Self::Span,
+        Self::Control,
+        Self::Checkpoint,
+    ];
 
     /// Name of the Avro record, without its namespace.
     #[must_use]
@@ -73,6 +83,7 @@ impl RecordKind {
             Self::Alert => "Alert",
             Self::Span => "Span",
             Self::Control => "Control",
+            Self::Checkpoint => "Checkpoint",
         }
     }
 
@@ -209,7 +220,7 @@ impl Topic {
         Self::ALL.into_iter().find(|t| t.short_name() == short)
     }
 
-    /// Record on the topic; `None` where the value is not one of ours or its schema comes with a later version.
+    /// Record on the topic; `None` where the value is not one of ours.
     #[must_use]
     pub fn record(self) -> Option<RecordKind> {
         match self {
@@ -219,7 +230,8 @@ impl Topic {
             Self::Quotas => Some(RecordKind::QuotaCommand),
             Self::Controls => Some(RecordKind::Control),
             Self::Alerts => Some(RecordKind::Alert),
-            Self::Checkpoints | Self::DeadLetters => None,
+            Self::Checkpoints => Some(RecordKind::Checkpoint),
+            Self::DeadLetters => None,
         }
     }
 

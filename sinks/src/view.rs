@@ -10,7 +10,7 @@ use tidegate_schemas::catalogue::RecordKind;
 use tidegate_schemas::codec::{Decoder, SchemaIds};
 use tidegate_schemas::dead_letters::{self, SetAside};
 use tidegate_schemas::error::SchemaError;
-use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
+use tidegate_schemas::records::{Alert, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Span};
 
 /// Decodes the records of one topic.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ impl Viewer {
             Some(RecordKind::QuotaCommand) => decoder.decode::<QuotaCommand>(bytes).map(|r| json!(r)),
             Some(RecordKind::Alert) => decoder.decode::<Alert>(bytes).map(|r| json!(r)),
             Some(RecordKind::Span) => decoder.decode::<Span>(bytes).map(|r| json!(r)),
+            Some(RecordKind::Checkpoint) => decoder.decode::<Checkpoint>(bytes).map(|r| json!(r)),
             Some(RecordKind::Control) => decoder.decode::<Control>(bytes).map(|r| json!(r)),
             None => Ok(Value::String(text_or_hex(bytes))),
         }

@@ -9,9 +9,11 @@ use crate::programs;
 pub(crate) enum Bench {
     /// Reports to quota commands on a real Kafka, beside bare loops of librdkafka in the same run.
     Pipeline(Flags),
+    /// A stage killed with a whole fleet in its state: how long until every node has decisions again.
+    Restore(Flags),
 }
 
-/// Flags of the benchmark, passed on to it as they are: `cargo xtask bench pipeline --help` names them.
+/// Flags of the benchmark, passed on to it as they are: `cargo xtask bench pipeline --help` names them, e.g.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Flags {
@@ -21,7 +23,10 @@ pub(crate) struct Flags {
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
-    let Bench::Pipeline(flags) = bench;
+    let (program, flags) = match bench {
+        Bench::Pipeline(flags) => ("bench-pipeline", flags),
+        Bench::Restore(flags) => ("bench-restore", flags),
+    };
     programs::build()?;
-    programs::run(programs::built("bench-pipeline")?.args(&flags.flags))
+    programs::run(programs::built(program)?.args(&flags.flags))
 }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!            Assigned ─> read the side input to its end ─> stage.side
-//!                     ─> read saved outputs ─> stage.restore
+//!                     ─> restore, in slices between batches (restoring.rs)
 //! side records that have come ─> stage.side, before each batch
-//! batch ─> (offsets before the committed one only rebuild state) ─> stage.process ─> encode ─> publish ─┐
-//!   ▲                                                                                                  │
-//!   └──────────── commit the lowest contiguous acknowledged offset, with where to rewind to <──────────┘
+//! batch ─> stage.process ─> encode ─> publish ──────────────────────────────────────────────────────┐
+//!   ▲                                                                                               │
+//!   └──────── commit the lowest contiguous acknowledged offset, with where state comes back from <──┘
 //! ```
 //!
 //! Everything here runs on one thread; delivery reports arrive on the client's.
@@ -14,9 +14,10 @@
 mod backpressure;
 mod positions;
 mod publish;
+mod restoring;
 mod side;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use rdkafka::consumer::CommitMode;
 use tidegate_schemas::codec::{Encoder, SchemaIds};
 use tidegate_schemas::records::Record;
 
+use crate::checkpoints::CheckpointTopic;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{DRAIN, GroupEvent, SharedLedger};
@@ -37,6 +39,7 @@ use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
 
 pub(crate) use positions::report_lag;
+use restoring::Restoration;
 use side::SideInput;
 
 /// Time between two commits.
@@ -55,11 +58,13 @@ pub fn run_stage<S: Stage>(stage: S, job: &Job<'_>) -> Result<(), BrokerError> {
     let mut batch = Vec::new();
     let mut last_commit = Instant::now();
     while !job.stop.is_set() {
+        let wait = driver.patience();
         let Driver { intake, stage, .. } = &mut driver;
-        intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &|r, k, t| stage.check(r, k, t))?;
+        intake.poll(&mut batch, job.max_batch.max(1), wait, &|r, k, t| stage.check(r, k, t))?;
         driver.serve_events(&mut batch)?;
         driver.take_side()?;
         driver.process(&mut batch)?;
+        driver.restore_a_slice()?;
         if let Some(message) = driver.ledger.failure() {
             return Err(BrokerError::Refused { what: "delivering an output".into(), message });
         }
@@ -87,11 +92,16 @@ struct Driver<'a, S: Stage> {
     encoder: Encoder,
     settings: &'a KafkaSettings,
     ids: Arc<dyn SchemaIds>,
-    /// Offsets below these only rebuild state.
+    /// Partitions held, with the first offset to process.
     resume: HashMap<i32, i64>,
     /// Next offset to process.
     position: HashMap<i32, i64>,
     bytes: Vec<u8>,
+    /// What is restored, one after the other.
+    restoring: VecDeque<Restoration>,
+    /// How checkpoints are written, where the stage keeps any.
+    checkpoints: Option<CheckpointTopic>,
+    max_batch: usize,
     log: QuietLog,
     told_dropped: u64,
     metrics: &'a Metrics,
@@ -112,6 +122,7 @@ impl<'a, S: Stage> Driver<'a, S> {
         }
         let side = stage.side_input().map(|topic| SideInput::new(topic, settings, &job.ids)).transpose()?;
         let ids = &*job.ids;
+        let checkpoints = stage.keeps_checkpoints().then(|| CheckpointTopic::new(&input, settings, ids)).transpose()?;
         let encoder = Encoder::new(stage.output(), S::Output::KIND, ids)?;
         let Member { intake, publisher, ledger, dead_letters } =
             job.join(stage.name(), stage.input(), stage.depends_on_past())?;
@@ -130,6 +141,9 @@ impl<'a, S: Stage> Driver<'a, S> {
             resume: HashMap::new(),
             position: HashMap::new(),
             bytes: Vec::new(),
+            restoring: VecDeque::new(),
+            checkpoints,
+            max_batch: job.max_batch.max(1),
             log: QuietLog::default(),
             told_dropped: 0,
             metrics: job.metrics,
@@ -141,40 +155,32 @@ impl<'a, S: Stage> Driver<'a, S> {
     fn serve_events(&mut self, batch: &mut Vec<Item<S::Input>>) -> Result<(), BrokerError> {
         while let Some(event) = self.intake.next_event() {
             match event {
-                GroupEvent::Revoked(partitions) => {
+                GroupEvent::Revoked(revoked) => {
                     // It was not taken, so its new owner, maybe we ourselves, reads it again.
-                    batch.retain(|item| !partitions.contains(&item.source().partition));
-                    for partition in partitions {
+                    batch.retain(|item| !revoked.contains(&item.source().partition));
+                    for partition in revoked.iter().copied() {
                         self.stage.revoked(partition);
                         self.resume.remove(&partition);
                         self.position.remove(&partition);
                     }
+                    self.stop_restoring(&revoked);
+                    self.status.joined.store(!self.resume.is_empty(), Ordering::Relaxed);
                 }
                 GroupEvent::Assigned(resumes) => {
-                    let partitions: Vec<i32> = resumes.iter().map(|r| r.partition).collect();
-                    for r in resumes {
-                        self.ledger.lock().assign(r.partition, r.rewind);
+                    for r in &resumes {
+                        self.ledger.lock().assign(r.partition, r.past);
                         self.resume.insert(r.partition, r.resume);
-                        tracing::info!(
-                            partition = r.partition,
-                            offset = r.resume,
-                            rewind = r.rewind,
-                            "{}: partition taken",
-                            self.stage.name()
-                        );
+                        let (partition, offset) = (r.partition, r.resume);
+                        tracing::info!(partition, offset, "{}: partition taken", self.stage.name());
                     }
-                    if !partitions.is_empty() {
+                    if !resumes.is_empty() {
                         self.in_spite_of_outages("reading the side input", Self::read_side)?;
                     }
-                    if self.stage.restores_from_output() && !partitions.is_empty() {
-                        self.in_spite_of_outages("restoring", |driver| driver.restore(&partitions))?;
-                    }
+                    self.begin_restoring(resumes);
+                    self.status.joined.store(true, Ordering::Relaxed);
                 }
             }
-            let held = self.resume.len() as i64;
-            self.metrics.assigned.set(held);
-            self.status.assigned.store(held, Ordering::Relaxed);
-            self.note_rebuilding();
+            self.note_assignment();
         }
         Ok(())
     }

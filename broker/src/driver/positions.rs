@@ -1,19 +1,15 @@
-//! Positions of the driver: what is restored when partitions come, what is committed as outputs are acknowledged.
+//! Positions of the driver: what it tells of them, and what is committed as outputs are acknowledged.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::CommitMode;
-use tidegate_schemas::Decoder;
-
 use super::Driver;
+use super::restoring::Restoration;
 use crate::error::BrokerError;
 use crate::group::GroupContext;
-use crate::settings::ASK;
 use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
-use crate::tail::{From, Tail};
+use rdkafka::consumer::CommitMode;
 
 /// Time between two signs of life to the group while something long is read.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -56,42 +52,19 @@ impl<S: Stage> Driver<'_, S> {
         }
     }
 
-    /// Reads the saved outputs of partitions from their beginning to their end of now.
-    pub(super) fn restore(&mut self, partitions: &[i32]) -> Result<(), BrokerError> {
-        let mut last = Instant::now();
-        let mut tail = Tail::partitions(self.settings, &self.output, partitions, From::Beginning)?;
-        let mut decoder = Decoder::new(Arc::clone(&self.ids));
-        let stop = self.intake.context().stop.clone();
-        let mut read = 0_u64;
-        while let Some(record) = tail.next_before_end(ASK)? {
-            let value = record.value.as_deref().unwrap_or_default();
-            match decoder.decode::<S::Output>(value) {
-                Ok(output) => self.stage.restore(record.partition, output),
-                // Nothing is taken any more.
-                Err(_) if stop.is_set() => break,
-                // A tombstone or foreign bytes are no saved state.
-                Err(e) => {
-                    tracing::warn!("{}/{}/{}: not restored: {e}", self.output, record.partition, record.offset);
-                }
-            }
-            read += 1;
-            self.sign_of_life(&mut last);
-        }
-        self.metrics.restored.inc_by(read);
-        self.status.restored.fetch_add(read, Ordering::Relaxed);
-        tracing::info!(records = read, "{}: decision state of {partitions:?} restored", self.stage.name());
-        Ok(())
+    /// How long to wait for a record: not while there is something to restore.
+    pub(super) fn patience(&self) -> Duration {
+        let busy = self.restoring.front().is_some_and(Restoration::is_due);
+        if busy { Duration::ZERO } else { Duration::from_millis(100) }
     }
 
-    /// Whether some partition is still read only to rebuild its state.
-    pub(super) fn note_rebuilding(&self) {
-        let lags = self.intake.context().lag.lock().map(|l| l.clone()).unwrap_or_default();
-        // Where nothing is left to read, what was left to rebuild from is gone.
-        let at_end = |p: &i32| lags.contains(&(*p, 0));
-        let behind =
-            |(p, resume): (&i32, &i64)| *resume > 0 && self.position.get(p).is_none_or(|at| at < resume) && !at_end(p);
-        let rebuilding = self.stage.depends_on_past() && self.resume.iter().any(behind);
-        self.status.rebuilding.store(rebuilding, Ordering::Relaxed);
+    /// Shows which partitions are held, and how many of them wait for their state.
+    pub(super) fn note_assignment(&self) {
+        let held = self.resume.len() as i64;
+        self.metrics.assigned.set(held);
+        self.note_restoring();
+        self.status.assigned.store(held, Ordering::Relaxed);
+        self.status.lag_known.store(false, Ordering::Relaxed);
     }
 
     /// Repeated records are normal after a crash; a whole fleet of them means that somebody published it twice.
@@ -108,12 +81,11 @@ impl<S: Stage> Driver<'_, S> {
 
     /// Commits what is acknowledged, with where its state is rebuilt from.
     pub(super) fn commit(&mut self, mode: CommitMode) {
-        self.note_rebuilding();
         self.tell_repeated();
         self.note_controls();
         for (partition, position) in &self.position {
-            if let Some(rewind) = self.stage.rewind_to(*partition) {
-                self.ledger.lock().mark(*partition, *position, rewind);
+            if let Some(past) = self.stage.rewind_to(*partition) {
+                self.ledger.lock().mark(*partition, *position, past);
             }
         }
         match self.intake.commit(mode) {
@@ -135,4 +107,5 @@ pub(crate) fn report_lag(context: &GroupContext, metrics: &Metrics, status: &Wor
         metrics.lag.with_label_values(&[partition.to_string()]).set(*lag);
     }
     status.lag.store(lags.iter().map(|(_, lag)| lag).sum(), Ordering::Relaxed);
+    status.lag_known.store(lags.len() as i64 >= status.assigned(), Ordering::Relaxed);
 }

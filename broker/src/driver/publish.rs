@@ -80,7 +80,13 @@ impl<S: Stage> Driver<'_, S> {
             return Ok(());
         }
         counts.live += 1;
-        let outputs = verdicts.iter().filter(|v| matches!(v, Verdict::Output(_))).count();
+        let keeps = self.checkpoints.is_some();
+        let is_sent = |v: &&&Verdict<S::Output>| match v {
+            Verdict::Output(_) => true,
+            Verdict::Keep(..) => keeps,
+            Verdict::Drop(_) => false,
+        };
+        let outputs = verdicts.iter().filter(is_sent).count();
         let ticket = self.ledger.lock().take(source.partition, source.offset, outputs as u32);
         let mut paused = Backpressure::new(&self.intake);
         for verdict in verdicts {
@@ -88,6 +94,7 @@ impl<S: Stage> Driver<'_, S> {
                 Verdict::Output(output) => {
                     counts.output(self.stage.label(output));
                     self.encoder.encode(output, &mut self.bytes)?;
+                    self.metrics.output_bytes.inc_by(self.bytes.len() as u64);
                     let trace = received.trace.as_ref().map(|t| t.child(self.stage.name()));
                     let record = Outgoing {
                         topic: &self.output,
@@ -98,6 +105,13 @@ impl<S: Stage> Driver<'_, S> {
                     };
                     let send = |record: &Outgoing<'_>| self.publisher.send_with(record, ticket, || paused.wait());
                     with_trace(trace.as_ref(), record, send)?;
+                }
+                Verdict::Keep(node_id, checkpoint) => {
+                    let Some(topic) = &self.checkpoints else { continue };
+                    let kept = (&**node_id, checkpoint.as_deref());
+                    let bytes = topic.send(source.partition, kept, &self.publisher, ticket, || paused.wait())?;
+                    self.metrics.checkpoints.inc();
+                    self.metrics.checkpoint_bytes.inc_by(bytes as u64);
                 }
                 Verdict::Drop(reason) => {
                     self.metrics.dropped.with_label_values(&[reason.name()]).inc();

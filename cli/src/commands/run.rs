@@ -73,7 +73,8 @@ impl Run {
             running.push(pipeline.start(work)?);
         }
         let statuses: Vec<_> = running.iter().map(|r| Arc::clone(&r.status)).collect();
-        let ready: telemetry::Ready = Arc::new(move || statuses.iter().all(|s| s.is_ready()));
+        let ready_lag = settings.processing.ready_lag();
+        let ready: telemetry::Ready = Arc::new(move || statuses.iter().all(|s| s.is_ready(ready_lag)));
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             metrics.clone(),

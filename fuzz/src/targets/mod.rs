@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, whose inputs are valid")]
 
 mod artifacts;
+mod checkpoints;
 mod csv;
 mod headers;
 mod recordings;
@@ -20,6 +21,7 @@ use crate::Target;
 pub const TARGETS: &[Target] = &[
     artifacts::ARTIFACTS,
     artifacts::CARDS,
+    checkpoints::CHECKPOINTS,
     csv::COMPRESSED_CSV,
     csv::CSV,
     headers::TRACE_HEADERS,

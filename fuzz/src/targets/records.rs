@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apache_avro::Schema;
 use tidegate_schemas::catalogue::VERSIONS;
 use tidegate_schemas::codec::recognise;
-use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
+use tidegate_schemas::records::{Alert, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Span};
 use tidegate_schemas::{CatalogueIds, Decoder, RecordKind, SchemaError, SchemaIds, Topic, WriterSchema, framing};
 
 use super::samples;
@@ -21,6 +21,7 @@ fn decode(decoder: &mut Decoder, kind: RecordKind, value: &[u8]) -> bool {
         }),
         RecordKind::Forecast => decoder.decode::<Forecast>(value).is_ok(),
         RecordKind::QuotaCommand => decoder.decode::<QuotaCommand>(value).is_ok(),
+        RecordKind::Checkpoint => decoder.decode::<Checkpoint>(value).is_ok(),
         RecordKind::Alert => decoder.decode::<Alert>(value).is_ok(),
         RecordKind::Span => decoder.decode::<Span>(value).is_ok(),
         RecordKind::Control => decoder.decode::<Control>(value).is_ok_and(|c| {

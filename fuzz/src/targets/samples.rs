@@ -1,7 +1,7 @@
 //! Valid records of every kind, as the corpora want them.
 
 use serde_json::{Value, json};
-use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Record, Span};
+use tidegate_schemas::records::{Alert, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Record, Span};
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 /// A load report with every field.
@@ -62,6 +62,19 @@ fn control() -> Control {
     }
 }
 
+fn checkpoint() -> Checkpoint {
+    Checkpoint {
+        node_id: "node-0001".into(),
+        offset: 42,
+        by: 43,
+        sequence: 9,
+        heard: 1_767_571_200_000,
+        marks: vec![981_984, 7, 1, 30],
+        model: "tide-2 01234567".into(),
+        state: vec![1, 2, 3],
+    }
+}
+
 fn alert() -> Alert {
     of_json(json!({
         "fingerprint": "0a1b", "rule": "hot", "status": "FIRING", "node_id": "node-0001", "labels": { "pool": "web", "a": "b" },
@@ -98,6 +111,7 @@ pub(super) fn framed() -> Vec<Vec<u8>> {
         encoded(Topic::Controls, &control()),
         encoded(Topic::Alerts, &alert()),
         encoded(Topic::Spans, &span()),
+        encoded(Topic::Checkpoints, &checkpoint()),
     ]
 }
 

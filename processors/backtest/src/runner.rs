@@ -138,6 +138,8 @@ impl Runner {
         for (index, verdict) in verdicts {
             match verdict {
                 Verdict::Drop(reason) => self.drop(reason.name()),
+                // It runs once and is never restored.
+                Verdict::Keep(..) => {}
                 Verdict::Output(forecast) => {
                     let checked = self.quotas.iter().find_map(|stage| stage.check(&forecast, None, None).err());
                     if let Some(rejection) = checked {

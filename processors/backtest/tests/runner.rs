@@ -58,12 +58,12 @@ fn commands_are_those_of_the_stages_whatever_the_batches() {
                 Verdict::Output(record) => {
                     Some(Received { record, source: batch[index].source.clone(), kafka_timestamp: None, trace: None })
                 }
-                Verdict::Drop(_) => None,
+                Verdict::Drop(_) | Verdict::Keep(..) => None,
             })
             .collect();
         by_hand.extend(quota.process(&forecasts).into_iter().filter_map(|(_, verdict)| match verdict {
             Verdict::Output(command) => Some(command),
-            Verdict::Drop(_) => None,
+            Verdict::Drop(_) | Verdict::Keep(..) => None,
         }));
     }
     assert_eq!(by_hand.len(), 540);

@@ -135,7 +135,7 @@ fn only<T>(verdicts: Vec<(usize, Verdict<T>)>) -> Result<T, String> {
     match verdicts.into_iter().next() {
         Some((_, Verdict::Output(output))) => Ok(output),
         Some((_, Verdict::Drop(reason))) => Err(reason.name().to_owned()),
-        None => Err("the stage says nothing".to_owned()),
+        Some((_, Verdict::Keep(..))) | None => Err("the stage says nothing".to_owned()),
     }
 }
 

@@ -17,7 +17,7 @@ const STEPS_PER_POINT: f32 = 50.0;
 pub(crate) struct Day {
     maxima: Box<[u16; SLOTS]>,
     /// The first minute, which may not have been seen from its start.
-    begun: i64,
+    pub(crate) begun: i64,
 }
 
 /// What happened at this time yesterday, in points.
@@ -41,7 +41,17 @@ impl Day {
     /// Takes in the maximum of a whole minute.
     pub(crate) fn put(&mut self, minute: i64, points: f32) {
         // A cast from float saturates.
-        self.maxima[slot(minute)] = (points * STEPS_PER_POINT).round() as u16;
+        self.put_steps(minute, (points * STEPS_PER_POINT).round() as u16);
+    }
+
+    /// The same in steps.
+    pub(crate) fn put_steps(&mut self, minute: i64, steps: u16) {
+        self.maxima[slot(minute)] = steps;
+    }
+
+    /// The maximum of a minute of the last day, in steps.
+    pub(crate) fn steps(&self, minute: i64) -> u16 {
+        self.maxima[slot(minute)]
     }
 
     /// Yesterday, seen from the minute in progress; `None` until a day was seen.

@@ -11,6 +11,8 @@
 //! what it would have said. Windows are the context windows, aligned to event time, and the verdict is a function of the last
 //! [`WINDOWS`] whole ones alone, so it is rebuilt from a bounded stretch of the log. What is kept is about 80 bytes.
 
+use crate::checkpoint::{Reader, Writer};
+use crate::error::ForecastError;
 use crate::history::History;
 
 /// Whole windows that the verdict depends on.
@@ -134,6 +136,36 @@ impl Scores {
     pub(crate) fn dated_windows(&self) -> Vec<(i64, WindowScore)> {
         let begun = (self.window - WINDOWS..).map(|window| window * crate::state::CONTEXT_WINDOW_MS);
         begun.zip(self.whole_windows()).collect()
+    }
+
+    /// Writes itself as of the beginning of a minute.
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.byte(self.is_said);
+        for (_, said) in self.said.iter().enumerate().filter(|(ago, _)| self.is_said >> ago & 1 == 1) {
+            writer.float(*said);
+        }
+        for number in self.window - WINDOWS..=self.window {
+            let WindowScore { model, baseline, outcomes } = self.windows[slot(number)];
+            writer.floats(&[model, baseline]);
+            writer.unsigned(outcomes.into());
+        }
+        writer.byte(self.demoted.into());
+    }
+
+    /// Reads what was written as of `minute`.
+    pub(crate) fn read(reader: &mut Reader<'_>, minute: i64) -> Result<Self, ForecastError> {
+        let mut scores = Self::begin(minute);
+        scores.is_said = reader.byte()? & ((1 << (OUTCOME + 1)) - 1);
+        for ago in (0..=OUTCOME).filter(|ago| scores.is_said >> ago & 1 == 1) {
+            scores.said[ago] = reader.float()?;
+        }
+        for number in scores.window - WINDOWS..=scores.window {
+            let (model, baseline) = (reader.float()?, reader.float()?);
+            let outcomes = reader.up_to(u32::MAX.into())? as u32;
+            scores.windows[slot(number)] = WindowScore { model, baseline, outcomes };
+        }
+        scores.demoted = reader.byte()? == 1;
+        Ok(scores)
     }
 
     /// Begins windows up to `window`, and judges by those before it.

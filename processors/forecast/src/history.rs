@@ -22,12 +22,12 @@ pub(crate) struct History {
     pub(crate) max: [f32; BARS],
     /// The last measured value, in points.
     pub(crate) value: f32,
-    day: Day,
-    minute: i64,
-    sum: f32,
-    count: u32,
+    pub(crate) day: Day,
+    pub(crate) minute: i64,
+    pub(crate) sum: f32,
+    pub(crate) count: u32,
     /// Which of the last 32 minutes had a measurement; the lowest bit is the minute in progress.
-    measured: u32,
+    pub(crate) measured: u32,
 }
 
 impl History {

@@ -16,6 +16,7 @@
 mod artifact;
 pub mod baseline;
 mod card;
+mod checkpoint;
 mod day;
 mod demotion;
 mod ensemble;
@@ -28,6 +29,7 @@ mod model;
 mod network;
 mod numeric;
 mod outcome;
+mod rebuild;
 mod residuals;
 mod state;
 mod tensors;
@@ -36,6 +38,7 @@ mod view;
 
 pub use artifact::Artifact;
 pub use card::{Card, DataCard, FileCard};
+pub use checkpoint::StateCheckpoint;
 pub use demotion::WindowScore;
 pub use error::ForecastError;
 pub use features::INPUTS;

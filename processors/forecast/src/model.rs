@@ -92,7 +92,8 @@ impl Model {
     /// A row's result depends on its own state and sample only, bit for bit.
     #[must_use]
     pub fn predict(&self, rows: &mut [(&mut NodeState, Sample)]) -> Vec<Prediction> {
-        let hidden = [0, 1].map(|index: usize| self.networks[index].as_ref().map_or(0, Ensemble::state_size));
+        self.catch_up(rows);
+        let hidden = self.hidden();
         for (state, sample) in rows.iter_mut() {
             state.observe(sample, hidden);
         }
@@ -107,6 +108,16 @@ impl Model {
             }
         }
         predictions
+    }
+
+    /// Values that the h of each resource's networks have together.
+    pub(crate) fn hidden(&self) -> [usize; 2] {
+        [0, 1].map(|index: usize| self.networks[index].as_ref().map_or(0, Ensemble::state_size))
+    }
+
+    /// The networks of a resource.
+    pub(crate) fn networks(&self, resource: Resource) -> Option<&Ensemble> {
+        self.networks[resource as usize].as_ref()
     }
 
     /// The status, and the baseline's forecast of both resources.
@@ -149,12 +160,9 @@ impl Model {
             }
         }
         networks.step(&mut seen, block);
-        for (Row { track, features, outputs }, prediction) in seen.into_iter().zip(answers) {
-            if !track.is_ready() {
-                continue;
-            }
-            let said = in_load(&features, outputs);
-            track.scores.say(said.peak.p50 * 100.0);
+        for (mut row, prediction) in seen.into_iter().zip(answers) {
+            let Some(said) = answer(&mut row) else { continue };
+            let track = row.track;
             let served = match resource {
                 Resource::Cpu => &mut prediction.cpu,
                 Resource::Memory => &mut prediction.memory,
@@ -166,6 +174,17 @@ impl Model {
             }
         }
     }
+}
+
+/// What the model says of a row that was stepped, which is noted for its score; `None` while it warms up.
+pub(crate) fn answer(row: &mut Row<'_>) -> Option<ResourceForecast> {
+    row.track.unstepped = false;
+    if !row.track.is_ready() {
+        return None;
+    }
+    let said = in_load(&row.features, row.outputs);
+    row.track.scores.say(said.peak.p50 * 100.0);
+    Some(said)
 }
 
 /// Turns the mean outputs of the networks into fractions of the base quota.

@@ -89,6 +89,46 @@ impl NodeState {
         self.tracks[resource as usize].as_ref().filter(|track| track.is_ready()).map(Track::features)
     }
 
+    /// A node with these resources.
+    pub(crate) fn of(tracks: [Option<Track>; 2]) -> Self {
+        Self { tracks }
+    }
+
+    /// Event time of the last report; `None` without a past.
+    pub(crate) fn last_ms(&self) -> Option<i64> {
+        self.tracks.iter().flatten().map(|track| track.last_ms).max()
+    }
+
+    /// The report interval, in ms; `None` without a past.
+    #[must_use]
+    pub fn interval_ms(&self) -> Option<i64> {
+        self.tracks.iter().flatten().map(|track| track.interval_ms).max()
+    }
+
+    /// Whether the networks have not seen some last report.
+    pub(crate) fn is_unstepped(&self) -> bool {
+        self.tracks.iter().flatten().any(|track| track.unstepped)
+    }
+
+    /// What is kept of each resource.
+    pub(crate) fn tracks_mut(&mut self) -> impl Iterator<Item = (Resource, &mut Track)> {
+        Resource::ALL.into_iter().zip(&mut self.tracks).filter_map(|(resource, slot)| Some((resource, slot.as_mut()?)))
+    }
+
+    /// The state as a report at this event time finds it.
+    pub(crate) fn moved_on(&self, timestamp_ms: i64) -> Self {
+        let mut moved = self.clone();
+        for slot in &mut moved.tracks {
+            if slot.as_ref().is_some_and(|track| track.is_stale(timestamp_ms)) {
+                *slot = None;
+            }
+            if let Some(track) = slot {
+                track.move_on(timestamp_ms);
+            }
+        }
+        moved
+    }
+
     pub(crate) fn track(&mut self, resource: Resource) -> Option<&mut Track> {
         self.tracks[resource as usize].as_mut()
     }
@@ -117,16 +157,18 @@ impl NodeState {
 pub(crate) struct Track {
     pub(crate) history: History,
     pub(crate) scores: Scores,
-    interval_ms: i64,
-    last_ms: i64,
-    measured_ms: i64,
-    begun_ms: i64,
+    pub(crate) interval_ms: i64,
+    pub(crate) last_ms: i64,
+    pub(crate) measured_ms: i64,
+    pub(crate) begun_ms: i64,
     /// The first window that is, or will be, seen from its start.
-    whole_window: i64,
-    window: i64,
+    pub(crate) whole_window: i64,
+    pub(crate) window: i64,
     /// Four states: older and younger at the end of the minute before, then older and younger now; each (h, c) of one member
     /// after the other.
-    cells: Vec<f32>,
+    pub(crate) cells: Vec<f32>,
+    /// Whether the networks have not seen the last report.
+    pub(crate) unstepped: bool,
 }
 
 impl Track {
@@ -145,6 +187,7 @@ impl Track {
             whole_window: if at_start { window } else { window + 1 },
             window,
             cells: vec![0.0; 8 * hidden],
+            unstepped: false,
         }
     }
 
@@ -157,8 +200,21 @@ impl Track {
     }
 
     fn observe(&mut self, sample: &Sample, points: Option<f32>) {
-        self.last_ms = self.last_ms.max(sample.timestamp_ms);
+        self.move_on(sample.timestamp_ms);
         self.interval_ms = sample.interval_ms;
+        if let Some(points) = points {
+            self.measured_ms = self.last_ms;
+            self.history.measure(points);
+        }
+    }
+
+    /// Whether a report at this event time begins a new minute.
+    pub(crate) fn begins_minute(&self, timestamp_ms: i64) -> bool {
+        timestamp_ms.div_euclid(MINUTE_MS) > self.history.minute()
+    }
+
+    fn move_on(&mut self, timestamp_ms: i64) {
+        self.last_ms = self.last_ms.max(timestamp_ms);
         let minute = self.last_ms.div_euclid(MINUTE_MS);
         let window = self.last_ms.div_euclid(CONTEXT_WINDOW_MS);
         let half = self.cells.len() / 2;
@@ -172,10 +228,6 @@ impl Track {
             self.cells.copy_within(half / 2..half, 0);
             self.cells[half / 2..half].fill(0.0);
             self.window = window;
-        }
-        if let Some(points) = points {
-            self.measured_ms = self.last_ms;
-            self.history.measure(points);
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! batch ─> rounds (the first new report of every node, then the second, …) ─> Model::predict ─> Forecast
+//!                                                                          └> before it, where due: Checkpoint
+//! restored: checkpoints ─> nodes ─> Model::rebuild with the load since
 //! ```
 //!
 //! Rounds let the model work on many nodes at once without ever changing what a single node sees: the result of a row
@@ -10,28 +12,38 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tidegate_broker::{DropReason, Received, Rejection, Stage, Verdict};
+use tidegate_broker::{DropReason, Past, Received, Rejection, Saved, Stage, Verdict};
 use tidegate_forecast::{Model, NodeState, Prediction, Resource, ResourceForecast, Sample, Status};
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
+use tidegate_schemas::records::{Checkpoint, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
 
-use crate::nodes::{Nodes, Standing};
+use crate::checkpoints::{self, Found};
+use crate::nodes::{Nodes, Standing, Turn};
 
-/// A report of a round: its index in the batch, and whether its node begins afresh with it.
-type Turn = (usize, bool);
+/// A report of a round: its index in the batch, and the turn that is its node's; `None` where the node begins afresh with it.
+type InRound = (usize, Option<Turn>);
 
 /// The stage.
 #[derive(Debug)]
 pub struct ForecastStage {
     model: Arc<Model>,
     partitions: HashMap<i32, Nodes>,
+    keeps_checkpoints: bool,
+    /// Checkpoints of partitions that are restored.
+    found: HashMap<i32, Found>,
 }
 
 impl ForecastStage {
     /// A stage that forecasts with `model`.
     #[must_use]
     pub fn new(model: Arc<Model>) -> Self {
-        Self { model, partitions: HashMap::new() }
+        Self { model, partitions: HashMap::new(), keeps_checkpoints: false, found: HashMap::new() }
+    }
+
+    /// The same stage, which also makes checkpoints and takes them back.
+    #[must_use]
+    pub fn with_checkpoints(self) -> Self {
+        Self { keeps_checkpoints: true, ..self }
     }
 
     /// What is kept of a node of a partition; `None` where it was never heard of.
@@ -40,50 +52,87 @@ impl ForecastStage {
         self.partitions.get(&partition)?.get(node_id)?.state.as_deref()
     }
 
-    /// Sorts the new reports of a batch into rounds of distinct nodes; repeated ones become verdicts at once.
-    fn rounds(&mut self, batch: &[Received<LoadReport>], verdicts: &mut [Option<Verdict<Forecast>>]) -> Vec<Vec<Turn>> {
-        let mut rounds: Vec<Vec<Turn>> = Vec::new();
+    /// Sorts the new reports of a batch into rounds of distinct nodes; the indices of repeated ones are left.
+    fn rounds(&mut self, batch: &[Received<LoadReport>], repeated: &mut Vec<usize>) -> Vec<Vec<InRound>> {
+        let mut rounds: Vec<Vec<InRound>> = Vec::new();
         let mut taken: HashMap<(i32, &str), usize> = HashMap::with_capacity(batch.len());
         for (index, received) in batch.iter().enumerate() {
             let (report, source) = (&received.record, &received.source);
             let nodes = self.partitions.entry(source.partition).or_default();
             let (id, at) = (report.node_id.as_str(), report.timestamp);
             let standing = nodes.accept(id, report.sequence, source.offset, at, received.kafka_timestamp);
-            if standing == Standing::Repeated {
-                verdicts[index] = Some(Verdict::Drop(DropReason::Repeated));
-                continue;
-            }
+            let turn = match standing {
+                Standing::Repeated => {
+                    repeated.push(index);
+                    continue;
+                }
+                Standing::GoesOn(turn) => Some(turn),
+                Standing::Afresh => None,
+            };
             let round = taken.entry((source.partition, id)).or_default();
             if rounds.len() <= *round {
                 rounds.push(Vec::new());
             }
-            rounds[*round].push((index, standing == Standing::Afresh));
+            rounds[*round].push((index, turn));
             *round += 1;
         }
         rounds
     }
 
     /// Forecasts one round: reports of distinct nodes.
-    fn predict(&mut self, round: &[Turn], batch: &[Received<LoadReport>], verdicts: &mut [Option<Verdict<Forecast>>]) {
-        let mut states: Vec<Box<NodeState>> = round.iter().map(|turn| self.take_state(*turn, batch)).collect();
-        let mut rows: Vec<(&mut NodeState, Sample)> = states
-            .iter_mut()
-            .zip(round)
-            .map(|(state, (index, _))| (&mut **state, sample(&batch[*index].record)))
-            .collect();
-        let predictions = self.model.predict(&mut rows);
+    fn predict(&mut self, round: &[InRound], batch: &[Received<LoadReport>], verdicts: &mut Verdicts) {
+        let mut states = self.take_states(round, batch);
+        if self.keeps_checkpoints {
+            self.keep(round, batch, &states, verdicts);
+        }
+        let predictions = self.model.predict(&mut rows(&mut states, round, batch));
         for (((index, _), state), prediction) in round.iter().zip(states).zip(predictions) {
             let received = &batch[*index];
             self.put_state(received, state);
-            verdicts[*index] = Some(Verdict::Output(forecast(received, &prediction, self.model.name())));
+            let made = forecast(received, &prediction, self.model.name());
+            verdicts.push((*index, Verdict::Output(made)));
         }
     }
 
-    fn take_state(&mut self, (index, afresh): Turn, batch: &[Received<LoadReport>]) -> Box<NodeState> {
-        let received = &batch[index];
-        let node = self.partitions.get_mut(&received.source.partition);
-        let left = node.and_then(|nodes| nodes.get_mut(&received.record.node_id)?.state.take());
-        left.filter(|_| !afresh).unwrap_or_default()
+    /// Makes the checkpoints that are due before these reports.
+    fn keep(
+        &mut self,
+        round: &[InRound],
+        batch: &[Received<LoadReport>],
+        states: &[Box<NodeState>],
+        verdicts: &mut Verdicts,
+    ) {
+        for ((index, turn), state) in round.iter().zip(states) {
+            let (received, Some(turn)) = (&batch[*index], turn) else { continue };
+            let Some(nodes) = self.partitions.get_mut(&received.source.partition) else { continue };
+            if let Some(checkpoint) = checkpoints::before(received, *turn, state, nodes, &self.model) {
+                verdicts.push((*index, kept(checkpoint)));
+            }
+        }
+    }
+
+    /// Checkpoints of nodes that went silent, and tombstones of those that were forgotten: with the first record of their
+    /// partition in the batch, for they have none of their own.
+    fn keep_silent(&mut self, batch: &[Received<LoadReport>], verdicts: &mut Verdicts) {
+        for (partition, nodes) in self.partitions.iter_mut().filter(|(_, nodes)| nodes.has_silent()) {
+            let Some(first) = batch.iter().position(|r| r.source.partition == *partition) else { continue };
+            verdicts.extend(nodes.take_forgotten().into_iter().map(|node_id| (first, Verdict::Keep(node_id, None))));
+            for node_id in nodes.take_silent() {
+                let by = batch[first].source.offset;
+                let made = checkpoints::silent(&node_id, by, nodes, &self.model);
+                verdicts.extend(made.map(|checkpoint| (first, kept(checkpoint))));
+            }
+        }
+    }
+
+    fn take_states(&mut self, round: &[InRound], batch: &[Received<LoadReport>]) -> Vec<Box<NodeState>> {
+        let take = |(index, turn): &InRound| {
+            let received = &batch[*index];
+            let node = self.partitions.get_mut(&received.source.partition);
+            let left = node.and_then(|nodes| nodes.get_mut(&received.record.node_id)?.state.take());
+            left.filter(|_| turn.is_some()).unwrap_or_default()
+        };
+        round.iter().map(take).collect()
     }
 
     fn put_state(&mut self, received: &Received<LoadReport>, state: Box<NodeState>) {
@@ -116,11 +165,17 @@ impl Stage for ForecastStage {
     }
 
     fn process(&mut self, batch: &[Received<LoadReport>]) -> Vec<(usize, Verdict<Forecast>)> {
-        let mut verdicts: Vec<Option<Verdict<Forecast>>> = batch.iter().map(|_| None).collect();
-        for round in self.rounds(batch, &mut verdicts) {
+        let (mut verdicts, mut repeated) = (Verdicts::with_capacity(batch.len()), Vec::new());
+        if self.keeps_checkpoints {
+            self.keep_silent(batch, &mut verdicts);
+        }
+        for round in self.rounds(batch, &mut repeated) {
             self.predict(&round, batch, &mut verdicts);
         }
-        verdicts.into_iter().enumerate().filter_map(|(index, verdict)| Some((index, verdict?))).collect()
+        verdicts.extend(repeated.into_iter().map(|index| (index, Verdict::Drop(DropReason::Repeated))));
+        // A checkpoint stays before the forecast of its report.
+        verdicts.sort_by_key(|(index, _)| *index);
+        verdicts
     }
 
     fn label(&self, forecast: &Forecast) -> Option<&'static str> {
@@ -131,13 +186,69 @@ impl Stage for ForecastStage {
         true
     }
 
-    fn rewind_to(&mut self, partition: i32) -> Option<i64> {
-        self.partitions.get_mut(&partition)?.rewind_to()
+    fn keeps_checkpoints(&self) -> bool {
+        self.keeps_checkpoints
+    }
+
+    fn restore_checkpoint(
+        &mut self,
+        partition: i32,
+        past: (i64, Past),
+        node_id: &str,
+        saved: Saved,
+    ) -> Result<(), String> {
+        self.found.entry(partition).or_default().take(node_id, saved, past, self.model.name())
+    }
+
+    fn rebuild_from(&mut self, partition: i32, past: Past) -> i64 {
+        let found = self.found.remove(&partition).unwrap_or_default();
+        let (nodes, from) = found.nodes(past, &self.model);
+        self.partitions.insert(partition, nodes);
+        from
+    }
+
+    fn rebuild(&mut self, batch: &[Received<LoadReport>]) {
+        for round in self.rounds(batch, &mut Vec::new()) {
+            let mut states = self.take_states(&round, batch);
+            self.model.rebuild(&mut rows(&mut states, &round, batch));
+            for ((index, _), state) in round.iter().zip(states) {
+                self.put_state(&batch[*index], state);
+            }
+        }
+    }
+
+    fn restored(&mut self, partition: i32) {
+        if let Some(nodes) = self.partitions.get_mut(&partition) {
+            self.model.settle(nodes.states_mut());
+        }
+    }
+
+    fn rewind_to(&mut self, partition: i32) -> Option<Past> {
+        let past = self.partitions.get_mut(&partition)?.past()?;
+        Some(if self.keeps_checkpoints { past } else { Past::from(past.rewind) })
     }
 
     fn revoked(&mut self, partition: i32) {
         self.partitions.remove(&partition);
+        self.found.remove(&partition);
     }
+}
+
+/// Verdicts of a batch, each with the index of its report.
+type Verdicts = Vec<(usize, Verdict<Forecast>)>;
+
+fn kept(checkpoint: Checkpoint) -> Verdict<Forecast> {
+    Verdict::Keep(checkpoint.node_id.as_str().into(), Some(Box::new(checkpoint)))
+}
+
+/// What the model takes of a round.
+fn rows<'s>(
+    states: &'s mut [Box<NodeState>],
+    round: &[InRound],
+    batch: &[Received<LoadReport>],
+) -> Vec<(&'s mut NodeState, Sample)> {
+    let samples = round.iter().map(|(index, _)| sample(&batch[*index].record));
+    states.iter_mut().map(|state| &mut **state).zip(samples).collect()
 }
 
 /// What a model sees of a report.

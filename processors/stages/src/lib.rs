@@ -7,6 +7,7 @@
 //!
 //! No Kafka, no clock: the driver in `tidegate-broker` carries the stages, and so does a test over a recorded file.
 
+mod checkpoints;
 mod controls;
 mod forecast;
 mod nodes;

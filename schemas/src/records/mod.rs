@@ -5,13 +5,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod alert;
+mod checkpoint;
 mod control;
 mod forecast;
 mod load_report;
+mod opaque;
 mod quota_command;
 mod span;
 
 pub use alert::{Alert, AlertStatus};
+pub use checkpoint::Checkpoint;
 pub use control::{Control, ControlMode, InvalidControl, Target};
 pub use forecast::{Forecast, ForecastState, ForecastsByState, Load, MeasuredAt, Quantiles};
 pub use load_report::{CLOCK_AHEAD_ALLOWED_MS, InvalidReport, LoadReport};

@@ -20,6 +20,7 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 #[derive(Debug, Clone)]
 pub(super) struct Fleet {
     nodes: u64,
+    interval_ms: u64,
     begin: u64,
     next: u64,
 }
@@ -28,8 +29,13 @@ impl Fleet {
     /// A fleet whose event time is up to now after `rounds`.
     pub(super) fn new(nodes: u64, rounds: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let begin = (now / INTERVAL_MS).saturating_sub(rounds + 1) * INTERVAL_MS;
-        Self { nodes, begin, next: 0 }
+        Self::up_to(now, nodes, rounds, INTERVAL_MS)
+    }
+
+    /// A fleet that reports at an interval and whose event time is up to `end`, Unix ms, after `rounds`.
+    pub(super) fn up_to(end: u64, nodes: u64, rounds: u64, interval_ms: u64) -> Self {
+        let begin = (end / interval_ms).saturating_sub(rounds + 1) * interval_ms;
+        Self { nodes, interval_ms, begin, next: 0 }
     }
 
     /// Number of the next report.
@@ -40,16 +46,17 @@ impl Fleet {
     /// Number of the report behind a record, from its node and sequence.
     pub(super) fn number(&self, node_id: &str, sequence: i64) -> Option<u64> {
         let node: u64 = node_id.strip_prefix("node-")?.parse().ok()?;
-        let round = u64::try_from(sequence).ok()?.checked_sub(self.begin)? / INTERVAL_MS;
+        let round = u64::try_from(sequence).ok()?.checked_sub(self.begin)? / self.interval_ms;
         Some(round * self.nodes + node)
     }
 
     fn report(&self, number: u64) -> LoadReport {
         let (round, node) = (number / self.nodes, number % self.nodes);
-        let timestamp = (self.begin + round * INTERVAL_MS) as i64;
-        let mut report = LoadReport::new(format!("node-{node:06}"), timestamp, INTERVAL_MS as i64, 1000.0);
+        let timestamp = (self.begin + round * self.interval_ms) as i64;
+        let mut report = LoadReport::new(format!("node-{node:06}"), timestamp, self.interval_ms as i64, 1000.0);
         // An hourly wave, shifted from node to node, with a little that repeats late.
-        let phase = (round as f64 / 360.0 + node as f64 / self.nodes as f64) * std::f64::consts::TAU;
+        let hours = (round * self.interval_ms) as f64 / 3_600_000.0;
+        let phase = (hours + node as f64 / self.nodes as f64) * std::f64::consts::TAU;
         let ripple = ((number.wrapping_mul(2_654_435_761) >> 7) % 1000) as f64 / 10_000.0;
         let rounded = |load: f64| (load * 1e4).round() / 1e4;
         report.pool = format!("pool-{:03}", node / NODES_OF_A_POOL);

@@ -15,6 +15,7 @@ mod options;
 mod paced;
 mod pipelines;
 mod report;
+pub mod restore;
 mod settings;
 
 use anyhow::Context;

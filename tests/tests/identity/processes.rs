@@ -17,6 +17,8 @@ pub(crate) struct Manner {
     pub(crate) pace: Option<u32>,
     /// Seconds without a sign of life after which its group goes on without it.
     pub(crate) session_s: u32,
+    /// How the state comes back: the setting `processing.restore`.
+    pub(crate) restore: &'static str,
 }
 
 /// A running process.
@@ -89,7 +91,8 @@ impl Process {
 /// Settings that let a group notice soon who came. A pace is kept by a producer that may hold only so many
 /// records, and sends them ten times a second; the input is fetched in small pieces, so that partitions go on abreast.
 fn settings_text(manner: Manner) -> String {
-    let mut text = format!("[kafka]\n\"session.timeout.ms\" = {}000\n", manner.session_s);
+    let mut text = format!("[processing]\nrestore = {:?}\n", manner.restore);
+    text += &format!("[kafka]\n\"session.timeout.ms\" = {}000\n", manner.session_s);
     text += "\"heartbeat.interval.ms\" = 300\n";
     if let Some(a_second) = manner.pace {
         writeln!(text, "\"linger.ms\" = 100\n\"queue.buffering.max.messages\" = {}", a_second / 10).unwrap();

@@ -75,7 +75,8 @@ impl<'a> Site<'a> {
 
     /// Takes the outputs and the groups away, makes the topics anew, and waits until they can be read.
     pub(crate) fn reset(&self) {
-        let outputs = [Topic::Forecasts, Topic::Quotas, Topic::DeadLetters].map(|topic| self.topic(topic));
+        let all = [Topic::Forecasts, Topic::Quotas, Topic::Checkpoints, Topic::DeadLetters];
+        let outputs = all.map(|topic| self.topic(topic));
         removal::delete_topics(self.bootstrap(), &outputs.each_ref().map(String::as_str)).unwrap();
         let stages = ["forecast", "quota"].map(|stage| self.group(stage));
         removal::delete_groups(self.bootstrap(), &stages.each_ref().map(String::as_str)).unwrap();

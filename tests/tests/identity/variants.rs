@@ -1,5 +1,6 @@
 //! The ways of running the stages over one load topic, and what each must show beside the same bytes.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use tidegate_schemas::Topic;
@@ -22,7 +23,11 @@ const TRIES: usize = 5;
 const SHORT_SESSION_S: u32 = 6;
 /// A process that is held while the topics are read, on a busy machine, stays in its group.
 const LONG_SESSION_S: u32 = 40;
-const WHOLE: Manner = Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S };
+const WHOLE: Manner = Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S, restore: CHECKPOINTS };
+const CHECKPOINTS: &str = "checkpoints";
+const REWIND: &str = "rewind";
+/// Reports since the oldest checkpoint of a node are those of 9 windows at most, a minute apart.
+const SINCE_CHECKPOINT: u64 = 9 * 60;
 /// The state depends on 1,871 minutes; marks into the log stand every half hour, and reports are a minute apart.
 const REWIND_MS: i64 = (1_871 + 30 + 1) * 60_000;
 
@@ -50,14 +55,15 @@ struct Trial<'a> {
 
 type Variant = (&'static str, fn(&Trial<'_>));
 
-const VARIANTS: [Variant; 8] = [
+const VARIANTS: [Variant; 9] = [
     ("batches of 1", |trial| trial.in_batches_of(1)),
     ("batches of 7", |trial| trial.in_batches_of(7)),
     ("batches of 5000", |trial| trial.in_batches_of(5000)),
     ("a rewind that is bounded", |trial| trial.rewinds_as_far_as_the_reach()),
     ("others join in the middle", |trial| trial.joined_in_the_middle()),
     ("SIGTERM in the middle", |trial| trial.stopped_in_the_middle()),
-    ("SIGKILL in the middle", |trial| trial.killed_in_the_middle()),
+    ("SIGKILL in the middle", |trial| trial.killed_in_the_middle(CHECKPOINTS)),
+    ("SIGKILL in the middle, and by rewinding", |trial| trial.killed_in_the_middle(REWIND)),
     ("SIGKILL after the first commit", |trial| trial.killed_after_the_first_commit()),
 ];
 
@@ -136,7 +142,8 @@ impl<'a> Trial<'a> {
     fn rewinds_as_far_as_the_reach(&self) {
         self.in_batches_of(5000);
         for position in self.site.positions("forecast") {
-            let rewind: i64 = position.metadata.strip_prefix("rewind=").unwrap_or_default().parse().unwrap();
+            let words = position.metadata.strip_prefix("rewind=").unwrap_or_default();
+            let rewind: i64 = words.split(' ').next().unwrap_or_default().parse().unwrap();
             let of_partition = || self.load.range((position.partition, 0)..(position.partition + 1, 0));
             let last = of_partition().map(|(_, report)| report.timestamp).max().unwrap();
             let depth = last - self.load[&(position.partition, rewind)].timestamp;
@@ -147,9 +154,9 @@ impl<'a> Trial<'a> {
 
     /// A process at a pace, held still when it has forecast a share of the reports and many nodes are READY. One that got
     /// through before it could be held is given another try.
-    fn caught_in_the_middle(&self, session_s: u32) -> Process {
+    fn caught_in_the_middle(&self, session_s: u32, restore: &'static str) -> Process {
         for _ in 0..TRIES {
-            let process = Process::start(self.site, self.caught_manner(session_s));
+            let process = Process::start(self.site, Manner { restore, ..self.caught_manner(session_s) });
             if self.catch(&process) {
                 return process;
             }
@@ -181,7 +188,7 @@ impl<'a> Trial<'a> {
     }
 
     fn caught_manner(&self, session_s: u32) -> Manner {
-        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace), session_s }
+        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace), session_s, restore: CHECKPOINTS }
     }
 
     /// What had been forecast when a process was gone: not all, or it was not caught in the middle.
@@ -194,7 +201,7 @@ impl<'a> Trial<'a> {
 
     /// The others have begun to join by the time the first goes on.
     fn joined_in_the_middle(&self) {
-        let first = self.caught_in_the_middle(LONG_SESSION_S);
+        let first = self.caught_in_the_middle(LONG_SESSION_S, CHECKPOINTS);
         let others = [(); 2].map(|()| Process::start(self.site, self.caught_manner(LONG_SESSION_S)));
         first.resume();
         self.finish(std::iter::once(first).chain(others).collect(), 2);
@@ -202,24 +209,40 @@ impl<'a> Trial<'a> {
 
     /// It finds the signal when it goes on.
     fn stopped_in_the_middle(&self) {
-        drop(self.caught_in_the_middle(LONG_SESSION_S).stop_held());
-        self.goes_on_as_it_was();
+        drop(self.caught_in_the_middle(LONG_SESSION_S, CHECKPOINTS).stop_held());
+        self.goes_on_as_it_was(CHECKPOINTS);
         assert_eq!(self.outcome().forecasts.repeated, 0, "a stop in good order leaves nothing to repeat");
     }
 
-    fn killed_in_the_middle(&self) {
-        self.caught_in_the_middle(SHORT_SESSION_S).kill();
-        self.goes_on_as_it_was();
+    fn killed_in_the_middle(&self, restore: &'static str) {
+        self.caught_in_the_middle(SHORT_SESSION_S, restore).kill();
+        self.goes_on_as_it_was(restore);
     }
 
     /// Another process takes over: it rebuilds the state, and nodes that were READY do not warm up again.
-    fn goes_on_as_it_was(&self) {
+    fn goes_on_as_it_was(&self, restore: &'static str) {
         let before = self.forecasts_so_far();
-        let next = Process::start(self.site, WHOLE);
+        let kept = self.site.read(Topic::Checkpoints).len() as u64;
+        // The recorded load may be too short for one.
+        assert!(restore == CHECKPOINTS || kept == 0, "{kept} checkpoints beside a setting that wants none");
+        assert!(restore == REWIND || kept > 0 || !self.plan.outlasts_the_reach, "no checkpoints");
+        let next = Process::start(self.site, Manner { restore, ..WHOLE });
         wait_until(PATIENCE, || self.site.is_done()).unwrap_or_else(|e| panic!("{e}\n{}", next.log()));
         let (forecast, quota) = (next.counter(RESTORED, "forecast"), next.counter(RESTORED, "quota"));
         assert!(forecast > 0 && quota > 0, "nothing was restored: {forecast}, {quota}\n{}", next.log());
         let all_before = before.len() as u64;
+        let nodes = before.iter().map(|raw| &raw.key).collect::<BTreeSet<_>>().len() as u64;
+        // And what was committed after the last mark.
+        let by_checkpoints = kept + nodes * SINCE_CHECKPOINT + u64::from(self.plan.pace);
+        assert!(
+            restore == REWIND || !self.plan.outlasts_the_reach || forecast <= by_checkpoints,
+            "{forecast} of {all_before} were read again: the checkpoints were of no use\n{}",
+            next.log()
+        );
+        assert!(
+            restore == CHECKPOINTS || !self.plan.outlasts_the_reach || forecast > by_checkpoints,
+            "{forecast} were read again, so it did not rewind"
+        );
         assert!(
             !self.plan.outlasts_the_reach || forecast < all_before * 4 / 5,
             "{forecast} of {all_before} were read again"

@@ -1,0 +1,249 @@
+//! Restoring: the state of partitions that have come is read back, in slices between the batches of the others.
+//!
+//! ```text
+//! Assigned ─> closed (nothing is taken) ─┬─> saved outputs ─> stage.restore
+//!                                        ├─> checkpoints   ─> stage.restore_checkpoint ─> from where on
+//!                                        └─> the input up to the committed offset ─> stage.rebuild
+//!          <─ open again <─ stage.restored <──┘
+//! ```
+//!
+//! An outage meanwhile is waited for: the readers go on where they were.
+
+mod slices;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tidegate_schemas::Decoder;
+
+use super::Driver;
+use crate::error::BrokerError;
+use crate::group::Resume;
+use crate::settings::ASK;
+use crate::stage::Stage;
+use crate::tail::{From, Tail};
+
+/// How long a slice takes while other partitions have work, and while none has.
+const BESIDE: Duration = Duration::from_millis(20);
+const ALONE: Duration = Duration::from_millis(500);
+/// Time between two log lines about the progress.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Pause before something is asked for again after an outage.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is read one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Outputs,
+    Checkpoints,
+    Input,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Outputs => "saved outputs",
+            Self::Checkpoints => "checkpoints",
+            Self::Input => "the input before the committed offset",
+        }
+    }
+}
+
+/// Partitions that came together, on their way back.
+pub(super) struct Restoration {
+    partitions: Vec<Resume>,
+    steps: VecDeque<Step>,
+    /// What of the input is read again, once that is known.
+    input: Option<Vec<(i32, Range<i64>)>>,
+    reading: Option<Tail>,
+    decoder: Decoder,
+    begun: Instant,
+    told: Instant,
+    heard: Instant,
+    not_before: Instant,
+    read: u64,
+}
+
+impl Restoration {
+    fn numbers(&self) -> Vec<i32> {
+        self.partitions.iter().map(|p| p.partition).collect()
+    }
+
+    fn place(&self, partition: i32) -> Option<Resume> {
+        self.partitions.iter().find(|p| p.partition == partition).copied()
+    }
+
+    fn left(&self) -> u64 {
+        self.reading.as_ref().map_or(0, Tail::remaining)
+    }
+
+    /// Whether there is something to do now.
+    pub(super) fn is_due(&self) -> bool {
+        self.not_before <= Instant::now()
+    }
+}
+
+impl<S: Stage> Driver<'_, S> {
+    /// Begins to restore partitions that have come; they are closed until their state is back.
+    pub(super) fn begin_restoring(&mut self, partitions: Vec<Resume>) {
+        let mut steps = VecDeque::new();
+        if self.stage.restores_from_output() {
+            steps.push_back(Step::Outputs);
+        }
+        let has_past = self.stage.depends_on_past() && partitions.iter().any(|p| p.resume > 0);
+        if has_past && self.checkpoints.is_some() {
+            steps.push_back(Step::Checkpoints);
+        }
+        if has_past {
+            steps.push_back(Step::Input);
+        }
+        if steps.is_empty() || partitions.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let job = Restoration {
+            partitions,
+            steps,
+            input: None,
+            reading: None,
+            decoder: Decoder::new(self.ids.clone()),
+            begun: now,
+            told: now,
+            heard: now,
+            not_before: now,
+            read: 0,
+        };
+        self.intake.close(&job.numbers());
+        tracing::info!("{}: restoring {:?}", self.stage.name(), job.numbers());
+        self.restoring.push_back(job);
+    }
+
+    /// These partitions went to somebody else while they were restored.
+    pub(super) fn stop_restoring(&mut self, partitions: &[i32]) {
+        for job in &mut self.restoring {
+            job.partitions.retain(|p| !partitions.contains(&p.partition));
+        }
+        self.restoring.retain(|job| !job.partitions.is_empty());
+        self.intake.lost(partitions);
+    }
+
+    /// Reads a slice of what is to be restored.
+    pub(super) fn restore_a_slice(&mut self) -> Result<(), BrokerError> {
+        let Some(mut job) = self.restoring.pop_front() else { return Ok(()) };
+        let done = if job.is_due() { self.go_on(&mut job) } else { Ok(false) };
+        match done {
+            Ok(true) => self.finish(&job),
+            Ok(false) => self.restoring.push_front(job),
+            Err(e) if e.is_retryable() => {
+                self.tell_waiting(&e.to_string());
+                job.not_before = Instant::now() + PAUSE;
+                self.restoring.push_front(job);
+            }
+            Err(e) => return Err(e),
+        }
+        self.note_restoring();
+        Ok(())
+    }
+
+    fn tell_waiting(&mut self, why: &str) {
+        if self.log.is_new("restoring") {
+            tracing::warn!("{}: restoring waits: {why}", self.stage.name());
+        }
+    }
+
+    /// `true` once everything was read.
+    fn go_on(&mut self, job: &mut Restoration) -> Result<bool, BrokerError> {
+        let Some(step) = job.steps.front().copied() else { return Ok(true) };
+        let mut tail = match job.reading.take() {
+            Some(tail) => tail,
+            None => {
+                let tail = self.open(job, step)?;
+                tracing::info!("{}: reading {}, {} records", self.stage.name(), step.name(), tail.remaining());
+                (job.told, job.heard) = (Instant::now(), Instant::now());
+                tail
+            }
+        };
+        let others_wait = self.resume.len()
+            > self.restoring.iter().map(|job| job.partitions.len()).sum::<usize>() + job.partitions.len();
+        let until = Instant::now() + if others_wait { BESIDE } else { ALONE };
+        let before = job.read;
+        let stopped = match step {
+            Step::Input => self.input_slice(job, &mut tail, until)?,
+            Step::Outputs | Step::Checkpoints => self.saved_slice(job, &mut tail, step, until)?,
+        };
+        if job.read > before {
+            job.heard = Instant::now();
+            self.count_restored(job.read - before);
+        } else if job.heard.elapsed() > ASK {
+            self.tell_waiting(&format!("{} gave nothing for {} s", step.name(), ASK.as_secs()));
+        }
+        if tail.caught_up() && !stopped {
+            job.steps.pop_front();
+            return Ok(job.steps.is_empty());
+        }
+        if job.told.elapsed() >= TELL_EVERY {
+            job.told = Instant::now();
+            let (left, partitions) = (tail.remaining(), job.partitions.len());
+            tracing::info!(
+                left,
+                partitions,
+                "{}: restoring, {}: {} records read",
+                self.stage.name(),
+                step.name(),
+                job.read
+            );
+        }
+        job.reading = Some(tail);
+        Ok(false)
+    }
+
+    fn open(&mut self, job: &mut Restoration, step: Step) -> Result<Tail, BrokerError> {
+        let (settings, numbers) = (self.settings.unhurried(), job.numbers());
+        match step {
+            Step::Outputs => Tail::partitions(&settings, &self.output, &numbers, From::Beginning),
+            Step::Checkpoints => {
+                let topic = settings.topic(tidegate_schemas::Topic::Checkpoints);
+                Tail::partitions(&settings, &topic, &numbers, From::Beginning)
+            }
+            Step::Input => {
+                // The stage tells once: it is asked to open again after an outage.
+                let partitions = &job.partitions;
+                let known = job.input.get_or_insert_with(|| partitions.iter().map(|p| self.stretch(*p)).collect());
+                Tail::stretches(&settings, &settings.topic(self.stage.input()), known)
+            }
+        }
+    }
+
+    /// The input that state is rebuilt from.
+    fn stretch(&mut self, p: Resume) -> (i32, Range<i64>) {
+        let past = p.past();
+        let from = if self.checkpoints.is_some() { self.stage.rebuild_from(p.partition, past) } else { past.rewind };
+        tracing::info!(partition = p.partition, from, offset = p.resume, "{}: rebuilding", self.stage.name());
+        (p.partition, from..p.resume)
+    }
+
+    fn finish(&mut self, job: &Restoration) {
+        let numbers = job.numbers();
+        numbers.iter().for_each(|partition| self.stage.restored(*partition));
+        self.intake.open(&numbers);
+        let seconds = job.begun.elapsed().as_secs_f64();
+        tracing::info!("{}: {numbers:?} restored in {seconds:.1} s, {} records read", self.stage.name(), job.read);
+    }
+
+    fn count_restored(&self, read: u64) {
+        self.metrics.restored.inc_by(read);
+        self.status.restored.fetch_add(read, Ordering::Relaxed);
+    }
+
+    /// Shows how much is left.
+    pub(super) fn note_restoring(&self) {
+        let partitions = self.restoring.iter().map(|job| job.partitions.len() as i64).sum();
+        let left = self.restoring.iter().map(Restoration::left).sum::<u64>();
+        self.metrics.restoring.set(partitions);
+        self.metrics.restore_left.set(i64::try_from(left).unwrap_or(i64::MAX));
+        self.status.restoring.store(partitions, Ordering::Relaxed);
+        self.status.restore_left.store(left, Ordering::Relaxed);
+    }
+}
