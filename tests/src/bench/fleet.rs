@@ -1,4 +1,4 @@
-//! The made-up load of the benchmark: nodes in turn, 10 s of event time a round, ending before now. No randomness.
+//! The made-up load of benchmark and soak: nodes in turn, a fixed event time a round, ending before now. No randomness.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,43 +11,43 @@ use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 use super::settings;
 
-const INTERVAL_MS: u64 = 10_000;
 const NODES_OF_A_POOL: u64 = 20;
 /// A trace context as the real producers send it.
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Where the fleet stands: which report is next.
 #[derive(Debug, Clone)]
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     nodes: u64,
+    interval_ms: u64,
     begin: u64,
     next: u64,
 }
 
 impl Fleet {
-    /// A fleet whose event time is up to now after `rounds`.
-    pub(super) fn new(nodes: u64, rounds: u64) -> Self {
+    /// A fleet that reports every `interval_ms` of event time, which is up to now after `rounds`.
+    pub(crate) fn new(nodes: u64, rounds: u64, interval_ms: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let begin = (now / INTERVAL_MS).saturating_sub(rounds + 1) * INTERVAL_MS;
-        Self { nodes, begin, next: 0 }
+        let begin = (now / interval_ms).saturating_sub(rounds + 1) * interval_ms;
+        Self { nodes, interval_ms, begin, next: 0 }
     }
 
     /// Number of the next report.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.next
     }
 
     /// Number of the report behind a record, from its node and sequence.
-    pub(super) fn number(&self, node_id: &str, sequence: i64) -> Option<u64> {
+    pub(crate) fn number(&self, node_id: &str, sequence: i64) -> Option<u64> {
         let node: u64 = node_id.strip_prefix("node-")?.parse().ok()?;
-        let round = u64::try_from(sequence).ok()?.checked_sub(self.begin)? / INTERVAL_MS;
+        let round = u64::try_from(sequence).ok()?.checked_sub(self.begin)? / self.interval_ms;
         Some(round * self.nodes + node)
     }
 
     fn report(&self, number: u64) -> LoadReport {
         let (round, node) = (number / self.nodes, number % self.nodes);
-        let timestamp = (self.begin + round * INTERVAL_MS) as i64;
-        let mut report = LoadReport::new(format!("node-{node:06}"), timestamp, INTERVAL_MS as i64, 1000.0);
+        let timestamp = (self.begin + round * self.interval_ms) as i64;
+        let mut report = LoadReport::new(format!("node-{node:06}"), timestamp, self.interval_ms as i64, 1000.0);
         // An hourly wave, shifted from node to node, with a little that repeats late.
         let phase = (round as f64 / 360.0 + node as f64 / self.nodes as f64) * std::f64::consts::TAU;
         let ripple = ((number.wrapping_mul(2_654_435_761) >> 7) % 1000) as f64 / 10_000.0;
@@ -60,20 +60,20 @@ impl Fleet {
 }
 
 /// Sends reports of a fleet.
-pub(super) struct FleetProducer {
+pub(crate) struct FleetProducer {
     producer: ThreadedProducer<DefaultProducerContext>,
     encoder: Encoder,
     value: Vec<u8>,
 }
 
 impl FleetProducer {
-    pub(super) fn new(bootstrap: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(bootstrap: &str) -> anyhow::Result<Self> {
         let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, &CatalogueIds)?;
         Ok(Self { producer: settings::producer(bootstrap).create()?, encoder, value: Vec::new() })
     }
 
     /// Sends the next report; waits while the client's queue is full.
-    pub(super) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
         let report = fleet.report(fleet.next);
         fleet.next += 1;
         self.encoder.encode(&report, &mut self.value)?;
@@ -89,13 +89,13 @@ impl FleetProducer {
         Ok(())
     }
 
-    pub(super) fn flush(&self) -> anyhow::Result<()> {
+    pub(crate) fn flush(&self) -> anyhow::Result<()> {
         self.producer.flush(Duration::from_secs(60)).context("flushing reports")
     }
 }
 
 /// Fills a topic with the fleet's next `count` reports.
-pub(super) fn fill(bootstrap: &str, topic: &str, fleet: &mut Fleet, count: u64) -> anyhow::Result<()> {
+pub(crate) fn fill(bootstrap: &str, topic: &str, fleet: &mut Fleet, count: u64) -> anyhow::Result<()> {
     let mut producer = FleetProducer::new(bootstrap)?;
     for _ in 0..count {
         producer.send(topic, fleet)?;
