@@ -17,6 +17,8 @@ pub struct Member {
     name: String,
     command: Box<dyn Fn() -> Command + Send + Sync>,
     running: Mutex<Option<Running>>,
+    /// What earlier lives of it said.
+    past: Mutex<String>,
     /// What it did that it must not.
     complaints: Mutex<Vec<String>>,
 }
@@ -30,8 +32,8 @@ impl std::fmt::Debug for Member {
 impl Member {
     /// One that `command` starts; it does not run yet.
     pub fn new(name: &str, command: impl Fn() -> Command + Send + Sync + 'static) -> Self {
-        let complaints = Mutex::default();
-        Self { name: name.to_owned(), command: Box::new(command), running: Mutex::new(None), complaints }
+        let (past, complaints) = (Mutex::default(), Mutex::default());
+        Self { name: name.to_owned(), command: Box::new(command), running: Mutex::new(None), past, complaints }
     }
 
     /// Its name in reports.
@@ -73,7 +75,7 @@ impl Member {
         let running = self.slot().take().context("it does not run")?;
         signal(running.pid(), "KILL")?;
         let ended = running.wait(END_TIMEOUT)?;
-        self.look_for_panics(&ended.stderr);
+        self.remember(&ended.stderr);
         if let Some(code) = ended.code {
             self.complain(format!("ended by itself with exit code {code}: {}", last_line(&ended.stderr)));
             bail!("{} had ended by itself", self.name);
@@ -90,7 +92,7 @@ impl Member {
         let started = std::time::Instant::now();
         signal(running.pid(), "TERM")?;
         let ended = running.wait(END_TIMEOUT)?;
-        self.look_for_panics(&ended.stderr);
+        self.remember(&ended.stderr);
         if ended.code != Some(0) {
             self.complain(format!("stopped with exit code {:?}: {}", ended.code, last_line(&ended.stderr)));
         }
@@ -113,16 +115,27 @@ impl Member {
         let mut slot = self.slot();
         let Some(running) = slot.take_if(|running| !process::is_running(running.pid())) else { return Ok(()) };
         let ended = running.wait(END_TIMEOUT)?;
-        self.look_for_panics(&ended.stderr);
+        self.remember(&ended.stderr);
         self.complain(format!("ended by itself with exit code {:?}: {}", ended.code, last_line(&ended.stderr)));
         *slot = Some(binary::start((self.command)())?);
         Ok(())
     }
 
-    fn look_for_panics(&self, log: &str) {
+    /// Keeps what a life of it said, and complains of a panic.
+    fn remember(&self, log: &str) {
         if let Some(line) = log.lines().find(|line| line.contains("panicked at")) {
             self.complain(line.to_owned());
         }
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.push_str(log);
+        past.push_str("----\n");
+    }
+
+    /// What all its lives said.
+    #[must_use]
+    pub fn whole_log(&self) -> String {
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        past + &self.log()
     }
 
     fn complain(&self, what: String) {

@@ -2,11 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{self, Raw};
+
+const ASK: Duration = Duration::from_secs(5);
+/// A broker may have come back a moment ago.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A reader of a topic from its beginning.
 pub struct Reading {
@@ -59,11 +64,32 @@ impl Reading {
         }
     }
 
-    /// What was read, by partition and offset.
-    #[must_use]
-    pub fn into_records(self) -> Vec<Raw> {
-        let mut records = self.records;
-        records.sort_by_key(|r| (r.partition, r.offset));
-        records
+    /// All that stands on the topic now, by partition and offset.
+    ///
+    /// # Errors
+    /// Where the broker does not give it in time.
+    pub fn all(mut self, partitions: i32) -> anyhow::Result<Vec<Raw>> {
+        let started = Instant::now();
+        let mut ends = Vec::new();
+        while ends.len() < usize::try_from(partitions)? {
+            match self.consumer.fetch_watermarks(&self.topic, i32::try_from(ends.len())?, ASK) {
+                Ok((low, high)) => ends.push((low, high)),
+                Err(e) if started.elapsed() > PATIENCE => return Err(e).with_context(|| self.topic.clone()),
+                Err(_) => std::thread::sleep(Duration::from_millis(200)),
+            }
+        }
+        loop {
+            self.advance(Duration::from_millis(100))?;
+            // The position tells the end: transactions leave gaps before it.
+            let position = self.consumer.position()?;
+            let at = |p: usize| position.find_partition(&self.topic, p as i32).and_then(|e| e.offset().to_raw());
+            let read = |(p, (low, high)): (usize, &(i64, i64))| low == high || at(p).is_some_and(|at| at >= *high);
+            if ends.iter().enumerate().all(read) {
+                break;
+            }
+            ensure!(started.elapsed() < PATIENCE, "{} was not read to its end in time", self.topic);
+        }
+        self.records.sort_by_key(|r| (r.partition, r.offset));
+        Ok(self.records)
     }
 }

@@ -15,10 +15,11 @@ use super::kinds::Kind;
 use super::lanes::{self, Done};
 use super::member::Member;
 use super::options::{FaultOptions, Guarantee};
+use super::reading::Reading;
 use super::report::Report;
 use super::schedule::schedule;
 use super::sender::{HISTORY_ROUNDS, Load};
-use super::site::{CALM, HIT, Program, Site};
+use super::site::{CALM, HIT, PARTITIONS, Program, Site};
 use super::stream::Stream;
 use super::{calm, delivery};
 
@@ -61,12 +62,13 @@ pub fn run(options: &FaultOptions, program: Program, say: &(dyn Fn(&str) + Sync)
     let planned = schedule(options.seed, options.count(), &kinds);
     let done = under_load(&site, &mut load, options.rate, say, || lanes::run(&site, &planned, options.time(), say))?;
     say("the faults are over; waiting until all is decided and delivered");
-    let evidence = gather(&site, options.guarantee, say)?;
+    let evidence = gather(&site, options.guarantee, say);
+    if let Some(folder) = &options.keep {
+        keep(folder, &site, &done)?;
+    }
+    let evidence = evidence?;
     let mut verdict = judge(&evidence);
     folder_is_up_to_date(&site, &evidence, &mut verdict)?;
-    if let Some(folder) = &options.keep {
-        keep(folder, &site, &done, &verdict)?;
-    }
     end(&site, &mut verdict);
     let report = Report::new(options.seed, &done, &site.watch.recovered(), &verdict);
     Ok(Outcome { report, wrong: verdict.findings.lines(), impossible: site.impossible.clone() })
@@ -125,8 +127,8 @@ fn gather(site: &Site, guarantee: Guarantee, say: &(dyn Fn(&str) + Sync)) -> any
     })?;
     let [forecasts, quotas] = streams;
     let answers = Answers { forecasts: forecasts.into_answers()?, quotas: quotas.into_answers()? };
-    let load = client::read_all(&bootstrap, &Topic::Load.name(HIT))?;
-    let letters = client::read_all(&bootstrap, &Topic::DeadLetters.name(HIT))?;
+    let all = |topic: Topic| Reading::of(&bootstrap, &topic.name(HIT), PARTITIONS)?.all(PARTITIONS);
+    let (load, letters) = (all(Topic::Load)?, all(Topic::DeadLetters)?);
     say("the same load, undisturbed");
     let calm = calm::answers(site, &load, wanted)?;
     Ok(Evidence {
@@ -184,14 +186,13 @@ fn end(site: &Site, verdict: &mut Verdict) {
 }
 
 /// Leaves what helps to understand a run.
-fn keep(folder: &std::path::Path, site: &Site, done: &[Done], verdict: &Verdict) -> anyhow::Result<()> {
+fn keep(folder: &std::path::Path, site: &Site, done: &[Done]) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     for member in site.all() {
         let name = member.name().replace(' ', "-");
-        std::fs::write(folder.join(format!("{name}.log")), member.log())?;
+        std::fs::write(folder.join(format!("{name}.log")), member.whole_log())?;
     }
     let faults: Vec<String> = done.iter().map(|done| format!("{done:?}")).collect();
     std::fs::write(folder.join("faults.txt"), faults.join("\n"))?;
-    std::fs::write(folder.join("found.txt"), verdict.findings.lines().join("\n"))?;
     Ok(())
 }

@@ -54,8 +54,6 @@ pub(super) fn of_cluster(folder: &Path, id: usize, ports: [u16; 3], advertised: 
         ("offsets.topic.replication.factor", "3".into()),
         ("transaction.state.log.replication.factor", "3".into()),
         ("transaction.state.log.min.isr", "2".into()),
-        // A dead broker is missed sooner than after the stock 9 s.
-        ("broker.session.timeout.ms", "6000".into()),
         ("num.network.threads", "2".into()),
         ("num.io.threads", "4".into()),
     ];
