@@ -20,8 +20,8 @@ use crate::process::wait_until;
 
 /// Brokers of a cluster.
 pub const BROKERS: usize = 3;
-/// A small heap is enough for the little that a test holds.
-const HEAP: &str = "384m";
+/// A small heap is enough for the little that a test holds; the quick compiler alone leaves a small machine room for the work.
+const JVM: [&str; 3] = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 const IN_SYNC_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Ports of one broker on the loopback.
@@ -61,7 +61,7 @@ impl Cluster {
             let start = |n: usize| {
                 let (ports, advertised, voters) = (ports[n], advertised[n], voters.as_str());
                 scope.spawn(move || {
-                    Node::start(HEAP, |folder| {
+                    Node::start(&JVM, |folder| {
                         properties::of_cluster(
                             folder,
                             n + 1,
@@ -127,12 +127,15 @@ impl Cluster {
     /// Where that takes longer than three minutes.
     pub fn come_back(&self, number: usize) -> anyhow::Result<()> {
         self.node(number).come_back()?;
-        wait_until(IN_SYNC_TIMEOUT, || self.is_in_sync().unwrap_or(false))
+        // The others may not have missed it yet: it must answer itself before it counts as back.
+        let own = format!("127.0.0.1:{}", self.ports[number].plain);
+        wait_until(IN_SYNC_TIMEOUT, || self.is_in_sync(&own).unwrap_or(false))
             .with_context(|| format!("waiting for broker {number}:\n{}", self.node(number).log()))
     }
 
-    fn is_in_sync(&self) -> anyhow::Result<bool> {
-        let client: BaseProducer = client::config(&self.bootstrap()).create()?;
+    /// By the word of one broker.
+    fn is_in_sync(&self, bootstrap: &str) -> anyhow::Result<bool> {
+        let client: BaseProducer = client::config(bootstrap).create()?;
         let metadata = client.client().fetch_metadata(None, Duration::from_secs(5))?;
         ensure!(metadata.brokers().len() == BROKERS, "a broker is missing");
         let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());

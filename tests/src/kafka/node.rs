@@ -26,14 +26,14 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Formats its storage and starts it with the properties that `text` makes for its folder. It waits for nothing.
-    pub(super) fn start(heap: &str, text: impl FnOnce(&Path) -> String) -> anyhow::Result<Self> {
+    /// Formats its storage and starts it on a virtual machine with these flags, with the properties that `text` makes for its folder. It waits for nothing.
+    pub(super) fn start(jvm: &[&str], text: impl FnOnce(&Path) -> String) -> anyhow::Result<Self> {
         // From here on the guard removes the folder; until it runs, the temporary folder removes itself.
         let folder = folder()?;
         let file = folder.path().join("server.properties");
         std::fs::write(&file, text(folder.path()))?;
         let file = file.to_str().context("the temporary folder's name is not UTF-8")?;
-        let java = |class: &str, arguments: &[&str]| java(heap, class, arguments);
+        let java = |class: &str, arguments: &[&str]| java(jvm, class, arguments);
         format_storage(&java("kafka.tools.StorageTool", &["format", "-t", properties::CLUSTER_ID, "-c", file])?)?;
         let command = java("kafka.Kafka", &[file])?;
         let server = guarded(&command, folder)?;
@@ -87,11 +87,10 @@ fn guarded(command: &[String], folder: TempDir) -> anyhow::Result<Guarded> {
     Ok(server)
 }
 
-fn java(heap: &str, class: &str, arguments: &[&str]) -> anyhow::Result<Vec<String>> {
+fn java(jvm: &[&str], class: &str, arguments: &[&str]) -> anyhow::Result<Vec<String>> {
     let classpath = format!("{}/*", fetch::jars()?.display());
-    let heap = format!("-Xmx{heap}");
-    let start = ["java", &heap, "-XX:+UseG1GC", QUIET, "-cp", &classpath, class];
-    Ok(start.iter().chain(arguments).map(ToString::to_string).collect())
+    let words = [&["java"], jvm, &[QUIET, "-cp", &classpath, class], arguments].concat();
+    Ok(words.into_iter().map(ToOwned::to_owned).collect())
 }
 
 fn format_storage(command: &[String]) -> anyhow::Result<()> {

@@ -54,6 +54,10 @@ pub(super) fn of_cluster(folder: &Path, id: usize, ports: [u16; 3], advertised: 
         ("offsets.topic.replication.factor", "3".into()),
         ("transaction.state.log.replication.factor", "3".into()),
         ("transaction.state.log.min.isr", "2".into()),
+        // The stock 1 and 2 s are short for three controllers on a busy machine.
+        ("controller.quorum.election.timeout.ms", "3000".into()),
+        ("controller.quorum.fetch.timeout.ms", "6000".into()),
+        ("controller.quorum.request.timeout.ms", "6000".into()),
         ("num.network.threads", "2".into()),
         ("num.io.threads", "4".into()),
     ];
