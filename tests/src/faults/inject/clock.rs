@@ -9,7 +9,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use tidegate_schemas::Topic;
 
 use crate::client;
+use crate::process::wait_until;
 
+use super::super::kinds::CLOCKED;
 use super::super::schedule::Planned;
 use super::super::site::{HIT, PARTITIONS, Site};
 use super::{Effect, SHOWS};
@@ -23,6 +25,11 @@ pub(super) fn jump(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
     let clock = site.clock.as_ref().context("there is no clock to move")?;
     let size = i64::try_from(SMALLEST_S + fault.salt % (LARGEST_S - SMALLEST_S))?;
     let by = if fault.salt >> 32 & 1 == 0 { size } else { -size };
+    let process = &site.processes[CLOCKED];
+    let works = || process.pid().is_some_and(|pid| site.members("forecast").is_ok_and(|m| m.contains(&pid)));
+    if wait_until(SHOWS, works).is_err() {
+        return Ok(Effect::NotSeen(format!("{} had no partition", process.name())));
+    }
     let probe = Probe::at_the_end(site)?;
     clock.move_by(by)?;
     std::thread::sleep(fault.lasts);

@@ -12,6 +12,10 @@ use super::{Effect, SHOWS};
 /// What the system says of a full disk.
 const FULL: &str = "os error 28";
 
+/// What the sink says when a target is away, and when it is back.
+const AWAY: &str = "trying again until it is taken";
+const BACK: &str = "delivering again after";
+
 /// The webhook answers 503.
 pub(super) fn refuse(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
     let before = site.webhook.refused();
@@ -25,7 +29,12 @@ pub(super) fn refuse(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
 
 /// The folder's disk is full.
 pub(super) fn fill(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
-    let told = || site.delivery.log().matches(FULL).count();
+    // It tells of one outage at a time: the one before must be over.
+    let outages = |word: &str| site.delivery.log().matches(word).count();
+    if wait_until(SHOWS, || outages(AWAY) == outages(BACK)).is_err() {
+        return Ok(Effect::NotSeen("the sink is still in another outage".into()));
+    }
+    let told = || outages(FULL);
     let before = told();
     let ballast = delivery::fill(&site.delivery, &site.folder)?;
     std::thread::sleep(fault.lasts);
