@@ -1,6 +1,8 @@
 //! The undisturbed run: the very records of the load topic, poison included, at the same places of another one, answered by
 //! one process of the real program without faults.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 use tidegate_schemas::Topic;
@@ -12,6 +14,8 @@ use super::checker::Answers;
 use super::site::{CALM, QUOTA, Site, provision};
 use super::stream::Stream;
 
+/// Without anything new.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Records that are sent at once.
 const CHUNK: usize = 5_000;
 
@@ -34,7 +38,7 @@ pub fn answers(site: &Site, load: &[Raw], wanted: usize) -> anyhow::Result<Answe
     let stream = |topic| Stream::of(&bootstrap, topic, CALM, &site.registry_url);
     let mut streams = [stream(Topic::Forecasts)?, stream(Topic::Quotas)?];
     for stream in &mut streams {
-        ensure!(stream.wait_for(wanted)?, "the undisturbed run did not answer everything:\n{}", running.stderr());
+        ensure!(stream.wait_for(wanted, PATIENCE)?, "the undisturbed run did not answer everything:\n{}", running.stderr());
     }
     let [forecasts, quotas] = streams;
     let answers = Answers { forecasts: forecasts.into_answers()?, quotas: quotas.into_answers()? };

@@ -52,6 +52,9 @@ pub struct FaultOptions {
     /// Only these kinds.
     #[arg(long, value_delimiter = ',', value_name = "KIND")]
     pub only: Vec<Kind>,
+    /// Seconds without anything new after which what is missing counts as lost.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
+    pub patience: u64,
     /// Prints one object instead of a table.
     #[arg(long)]
     pub json: bool,

@@ -62,7 +62,7 @@ pub fn run(options: &FaultOptions, program: Program, say: &(dyn Fn(&str) + Sync)
     let planned = schedule(options.seed, options.count(), &kinds);
     let done = under_load(&site, &mut load, options.rate, say, || lanes::run(&site, &planned, options.time(), say))?;
     say("the faults are over; waiting until all is decided and delivered");
-    let evidence = gather(&site, options.guarantee, say);
+    let evidence = gather(&site, options, say);
     if let Some(folder) = &options.keep {
         keep(folder, &site, &done)?;
     }
@@ -111,8 +111,8 @@ fn look_after(site: &Site, end: &AtomicBool) -> anyhow::Result<()> {
 }
 
 /// Waits until everything has come, and makes the undisturbed run.
-fn gather(site: &Site, guarantee: Guarantee, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Evidence> {
-    let bootstrap = site.cluster.bootstrap();
+fn gather(site: &Site, options: &FaultOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Evidence> {
+    let (bootstrap, patience) = (site.cluster.bootstrap(), Duration::from_secs(options.patience));
     let sent = site.sender.list().lock().clone();
     let wanted = sent.iter().filter(|sent| sent.name.is_some()).count();
     let stream = |topic| Stream::of(&bootstrap, topic, HIT, &site.registry_url);
@@ -120,8 +120,8 @@ fn gather(site: &Site, guarantee: Guarantee, say: &(dyn Fn(&str) + Sync)) -> any
     let looking = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| look_after(site, &looking));
-        let complete = streams.iter_mut().try_for_each(|stream| stream.wait_for(wanted).map(drop));
-        delivered(site, wanted);
+        let complete = streams.iter_mut().try_for_each(|stream| stream.wait_for(wanted, patience).map(drop));
+        delivered(site, wanted, patience);
         looking.store(true, Ordering::SeqCst);
         complete.and(thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked"))))
     })?;
@@ -141,19 +141,18 @@ fn gather(site: &Site, guarantee: Guarantee, say: &(dyn Fn(&str) + Sync)) -> any
         letters,
         delivered: site.taken.names(),
         samples: site.watch.samples(),
-        exactly_once: guarantee == Guarantee::ExactlyOnce,
+        exactly_once: options.guarantee == Guarantee::ExactlyOnce,
     })
 }
 
-/// Waits until the webhook has so many commands, or nothing new has come for a minute.
-fn delivered(site: &Site, wanted: usize) {
-    const STALL: Duration = Duration::from_secs(60);
+/// Waits until the webhook has so many commands, or nothing new has come for so long.
+fn delivered(site: &Site, wanted: usize, patience: Duration) {
     let mut before = None;
     while site.taken.count() < wanted && before != Some(site.taken.count()) {
         before = Some(site.taken.count());
         let more = || site.taken.count() > before.unwrap_or_default();
         // The loop's condition sees whether it was in vain.
-        drop(wait_until(STALL, more));
+        drop(wait_until(patience, more));
     }
 }
 

@@ -10,9 +10,6 @@ use super::reading::Reading;
 use super::sender::Name;
 use super::site::PARTITIONS;
 
-/// Nothing new for so long: what is missing will not come.
-const STALL: Duration = Duration::from_secs(120);
-
 /// The answers of one topic.
 #[derive(Debug)]
 pub struct Stream {
@@ -41,18 +38,18 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until so many different reports are answered, or nothing new has come for two minutes; says whether they are.
+    /// Waits until so many different reports are answered, or nothing new has come for so long; says whether they are.
     ///
     /// # Errors
     /// What can not be read or decoded.
-    pub fn wait_for(&mut self, wanted: usize) -> anyhow::Result<bool> {
+    pub fn wait_for(&mut self, wanted: usize, patience: Duration) -> anyhow::Result<bool> {
         let mut last = (self.names.len(), Instant::now());
         while self.names.len() < wanted {
             self.advance(Duration::from_millis(500))?;
             if self.names.len() > last.0 {
                 last = (self.names.len(), Instant::now());
             }
-            if last.1.elapsed() > STALL {
+            if last.1.elapsed() > patience {
                 return Ok(false);
             }
         }

@@ -26,6 +26,7 @@ fn options(seed: u64, faults: usize) -> FaultOptions {
         nodes: 500,
         rate: 200,
         only: Vec::new(),
+        patience: 120,
         json: false,
         keep: None,
     }
@@ -49,12 +50,12 @@ fn nothing_is_lost_whatever_happens() {
 
 #[test]
 fn a_program_that_commits_before_the_acknowledgement_is_caught() {
-    let options = FaultOptions { nodes: 60, rate: 100, only: vec![Kind::Kill9], ..options(3, 4) };
+    // What it loses never comes.
+    let options = FaultOptions { nodes: 60, rate: 100, only: vec![Kind::Kill9], patience: 20, ..options(3, 4) };
     let Some(outcome) = run(&options, Program::Broken("hasty")) else { return };
     let said = outcome.wrong.join("\n");
     assert!(said.contains("commits ahead of an output"), "{said}");
     assert!(outcome.report.lost > 0, "{said}");
-    assert_eq!((outcome.report.wrong_values, outcome.report.order_violations), (0, 0), "{said}");
 }
 
 #[test]
