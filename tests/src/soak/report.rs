@@ -10,6 +10,9 @@ use super::options::SoakOptions;
 use super::series::Measure;
 use super::watch::Courses;
 
+/// After an outage no more may wait in the end than comes in so many seconds.
+const CAUGHT_UP_S: f64 = 30.0;
+
 /// One course in figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Course {
@@ -88,7 +91,7 @@ impl Report {
         }
         let lags = courses.iter().filter(|((_, measure), _)| *measure == Measure::Lag);
         let lag_at_the_end = lags.filter_map(|(_, series)| series.points.last()).map(|(_, lag)| lag).sum::<f64>();
-        flat &= lag_at_the_end <= options.rate as f64 * 6.0;
+        flat &= outage.is_none() || lag_at_the_end <= options.rate as f64 * CAUGHT_UP_S;
         let (minutes, rate) = (options.minutes, options.rate);
         Self { minutes, rate, flat, courses: by_work, outage_memory_kib: outages, lag_at_the_end }
     }
