@@ -35,7 +35,7 @@ pub const PARTITIONS: i32 = 6;
 pub const HIT: &str = "hits.";
 /// Prefix of the undisturbed run's topics, of the same length.
 pub const CALM: &str = "calm.";
-const START_TIMEOUT: Duration = Duration::from_secs(90);
+const START_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Which program the three processes run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,6 +22,8 @@ use crate::process::wait_until;
 pub const BROKERS: usize = 3;
 /// A small heap is enough for the little that a test holds; the quick compiler alone leaves a small machine room for the work.
 const JVM: [&str; 3] = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+/// Three of them start at once, on a machine that may be busy.
+const START_TIMEOUT: Duration = Duration::from_secs(240);
 const IN_SYNC_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Ports of one broker on the loopback.
@@ -78,7 +80,7 @@ impl Cluster {
         let [a, b, c] = started;
         let cluster = Self { nodes: [a?, b?, c?].map(Mutex::new), ports };
         let nodes: Vec<MutexGuard<'_, Node>> = (0..BROKERS).map(|n| cluster.node(n)).collect();
-        wait_until_answering(&cluster.bootstrap(), &nodes.iter().map(|n| &**n).collect::<Vec<_>>(), BROKERS)?;
+        wait_until_answering(&cluster.bootstrap(), &nodes.iter().map(|n| &**n).collect::<Vec<_>>(), START_TIMEOUT)?;
         drop(nodes);
         Ok(cluster)
     }

@@ -124,7 +124,7 @@ impl Kafka {
     }
 
     fn wait_until_ready(&self) -> anyhow::Result<()> {
-        wait_until_answering(&self.bootstrap, &[&self.node], 1)
+        wait_until_answering(&self.bootstrap, &[&self.node], START_TIMEOUT)
     }
 }
 
@@ -136,22 +136,22 @@ fn start_once(options: &KafkaOptions) -> anyhow::Result<Kafka> {
     Ok(kafka)
 }
 
-/// Waits until so many brokers are known to the one that answers.
-fn wait_until_answering(bootstrap: &str, nodes: &[&Node], brokers: usize) -> anyhow::Result<()> {
+/// Waits until as many brokers as there are nodes are known to the one that answers.
+fn wait_until_answering(bootstrap: &str, nodes: &[&Node], timeout: Duration) -> anyhow::Result<()> {
     let started = Instant::now();
     let client: BaseProducer = client::config(bootstrap).set("reconnect.backoff.max.ms", "100").create()?;
-    while started.elapsed() < START_TIMEOUT {
+    while started.elapsed() < timeout {
         if let Some(ended) = nodes.iter().find(|node| !node.is_running()) {
             bail!("Kafka ended while it started: {}", ended.log());
         }
         let metadata = client.client().fetch_metadata(None, Duration::from_millis(500));
-        if metadata.is_ok_and(|m| m.brokers().len() >= brokers) {
+        if metadata.is_ok_and(|m| m.brokers().len() >= nodes.len()) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(50));
     }
     let logs: Vec<String> = nodes.iter().map(|node| node.log()).collect();
-    bail!("Kafka took no connection within {} s\n{}", START_TIMEOUT.as_secs(), logs.join("\n"))
+    bail!("Kafka took no connection within {} s\n{}", timeout.as_secs(), logs.join("\n"))
 }
 
 /// Loopback ports that nobody listens on.

@@ -21,7 +21,7 @@ pub(super) const PREFIX: &str = "soak.";
 const PARTITIONS: i32 = 4;
 /// Broker of the stages' outputs, by place; Kafka's number is one more.
 pub(super) const OUTPUTS: usize = 0;
-const JOIN_TIMEOUT: Duration = Duration::from_secs(90);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(240);
 /// The pipeline's work, each in a process of its own.
 pub(super) const WORK: [&str; 3] = ["forecast", "quota", "deliver"];
 
