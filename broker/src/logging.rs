@@ -57,10 +57,18 @@ impl QuietLog {
     }
 }
 
-/// A context that only logs.
+/// A context that logs, and remembers why nothing answers.
 #[derive(Debug, Default)]
 pub(crate) struct QuietContext {
     log: QuietLog,
+    last: Mutex<Option<(KafkaError, String)>>,
+}
+
+impl QuietContext {
+    /// The last error of the client as a whole, with the reason that the library gave.
+    pub(crate) fn last_error(&self) -> Option<(KafkaError, String)> {
+        self.last.lock().ok()?.clone()
+    }
 }
 
 impl ClientContext for QuietContext {
@@ -72,6 +80,9 @@ impl ClientContext for QuietContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.error(&error, reason);
+        if let Ok(mut last) = self.last.lock() {
+            *last = Some((error, reason.to_owned()));
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::Driver;
 use crate::error::BrokerError;
 use crate::group::GroupContext;
 use crate::settings::ASK;
+use crate::stable;
 use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
 use crate::tail::{From, Tail};
@@ -59,9 +60,10 @@ impl<S: Stage> Driver<'_, S> {
     /// Reads the saved outputs of partitions from their beginning to their end of now.
     pub(super) fn restore(&mut self, partitions: &[i32]) -> Result<(), BrokerError> {
         let mut last = Instant::now();
+        let stop = self.intake.context().stop.clone();
+        stable::wait(self.settings, &self.output, partitions, &stop, || self.sign_of_life(&mut last))?;
         let mut tail = Tail::partitions(self.settings, &self.output, partitions, From::Beginning)?;
         let mut decoder = Decoder::new(Arc::clone(&self.ids));
-        let stop = self.intake.context().stop.clone();
         let mut read = 0_u64;
         while let Some(record) = tail.next_before_end(ASK)? {
             let value = record.value.as_deref().unwrap_or_default();
@@ -111,20 +113,27 @@ impl<S: Stage> Driver<'_, S> {
         self.note_rebuilding();
         self.tell_repeated();
         self.note_controls();
+        self.mark_rewinds();
+        match self.intake.commit(mode) {
+            Ok(done) => self.note_committed(done),
+            Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
+        }
+        report_lag(self.intake.context(), self.metrics, self.status);
+    }
+
+    /// Notes from where the state of now is rebuilt.
+    pub(super) fn mark_rewinds(&mut self) {
         for (partition, position) in &self.position {
             if let Some(rewind) = self.stage.rewind_to(*partition) {
                 self.ledger.lock().mark(*partition, *position, rewind);
             }
         }
-        match self.intake.commit(mode) {
-            Ok(done) => {
-                for (partition, offset) in done {
-                    self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
-                }
-            }
-            Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
+    }
+
+    pub(super) fn note_committed(&self, done: Vec<(i32, i64)>) {
+        for (partition, offset) in done {
+            self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
         }
-        report_lag(self.intake.context(), self.metrics, self.status);
     }
 }
 
@@ -133,6 +142,10 @@ pub(crate) fn report_lag(context: &GroupContext, metrics: &Metrics, status: &Wor
     let lags = context.lag.lock().map(|l| l.clone()).unwrap_or_default();
     for (partition, lag) in &lags {
         metrics.lag.with_label_values(&[partition.to_string()]).set(*lag);
+    }
+    let ends = context.ends.lock().map(|e| e.clone()).unwrap_or_default();
+    for end in ends {
+        metrics.unstable.with_label_values(&[end.partition.to_string()]).set(end.unstable());
     }
     status.lag.store(lags.iter().map(|(_, lag)| lag).sum(), Ordering::Relaxed);
 }

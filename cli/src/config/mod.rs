@@ -17,6 +17,7 @@
 //! lease_s = 300
 //! ```
 
+mod processing;
 mod quota;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use tidegate_schemas::{CatalogueIds, SchemaIds};
 use crate::args::Common;
 use crate::exit::{self, failure};
 
+pub(crate) use processing::{Guarantee, Processing};
 pub(crate) use quota::{Quota, Share};
 
 /// Batch of the stages where nothing else is set.
@@ -55,6 +57,7 @@ pub(crate) struct Settings {
     schema: Schema,
     /// To the client library.
     kafka: BTreeMap<String, toml::Value>,
+    pub(crate) processing: Processing,
     pub(crate) forecast: Forecast,
     pub(crate) quota: Quota,
     pub(crate) deliver: Deliver,

@@ -31,6 +31,8 @@ const QUIET: &str = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
 pub struct KafkaOptions {
     /// Lines for server.properties, which win over ours.
     pub properties: Vec<(String, String)>,
+    /// Also listens here for who can name himself: user `alice`, password `secret` (SASL, mechanism PLAIN).
+    pub sasl_port: Option<u16>,
 }
 
 /// A running Kafka; stopped and its data removed when dropped or when this process ends.
@@ -62,9 +64,22 @@ pub fn own() -> Option<Kafka> {
     started().map_err(|why| parts::missing(Part::Kafka, &why)).ok()
 }
 
+/// As [`own`], with settings of its own.
+///
+/// # Panics
+/// As [`shared`].
+#[must_use]
+pub fn own_with(options: &KafkaOptions) -> Option<Kafka> {
+    started_with(options).map_err(|why| parts::missing(Part::Kafka, &why)).ok()
+}
+
 fn started() -> Result<Kafka, String> {
+    started_with(&KafkaOptions::default())
+}
+
+fn started_with(options: &KafkaOptions) -> Result<Kafka, String> {
     fetched()?;
-    Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
+    Ok(Kafka::start(options).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
 }
 
 /// Fetches the jars, or says why this machine can not have them.
