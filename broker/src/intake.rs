@@ -22,8 +22,8 @@ use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
-use crate::headers;
 use crate::group::{GroupContext, GroupEvent, Resume};
+use crate::headers;
 use crate::settings::{ASK, KafkaSettings, create};
 use crate::stage::{Received, Rejection, Source};
 

@@ -197,7 +197,9 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         match result {
             Ok(_) => self.acknowledge.delivered(ticket),
-            Err((error, message)) => self.acknowledge.failed(ticket, undelivered(error.clone(), message.topic(), message.payload())),
+            Err((error, message)) => {
+                self.acknowledge.failed(ticket, undelivered(error.clone(), message.topic(), message.payload()))
+            }
         }
     }
 }

@@ -274,7 +274,8 @@ mod tests {
         assert_eq!(sent, [&own[..], &marks].concat());
         // It fails again.
         let place = Place { partition: 2, offset: 9 };
-        let second = Letter { place, headers: SetAside::read(&of_letter(&why(), &sent)).unwrap().1, ..Letter::default() };
+        let second =
+            Letter { place, headers: SetAside::read(&of_letter(&why(), &sent)).unwrap().1, ..Letter::default() };
         assert_eq!((second.attempts(), second.replayed_from().as_deref()), (1, Some("t.dead-letters/2/7")));
         let marks = [header(REPLAYED_FROM, "t.dead-letters/2/9"), header(REPLAYED_ATTEMPTS, "2")];
         assert_eq!(second.replayed_headers("t.dead-letters"), [&own[..], &marks].concat());

@@ -88,7 +88,9 @@ pub fn set_topic_setting(bootstrap: &str, topic: &str, key: &str, value: &str) -
     let admin: AdminClient<DefaultClientContext> = config(bootstrap).create()?;
     let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
     let changed = block_on(admin.alter_configs([&change], &AdminOptions::new()))?;
-    changed.into_iter().try_for_each(|result| result.map(drop).map_err(|(what, code)| anyhow::anyhow!("{what:?}: {code}")))
+    changed
+        .into_iter()
+        .try_for_each(|result| result.map(drop).map_err(|(what, code)| anyhow::anyhow!("{what:?}: {code}")))
 }
 
 /// rdkafka's admin calls are futures that its own thread completes: polling them now and then is enough.

@@ -11,8 +11,8 @@ use crate::acknowledge::NO_TICKET;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
 use crate::intake::Item;
-use crate::publisher::Outgoing;
 use crate::partition::PartitionReader;
+use crate::publisher::Outgoing;
 use crate::stage::{Keyed, Received, Rejection, Source, Stage, Verdict};
 use crate::status::{Metrics, WorkStatus};
 

@@ -88,12 +88,7 @@ impl ExactlyOnce {
 }
 
 /// The fleet that has filled the load topic.
-fn filled(
-    kafka: &Kafka,
-    tidegate: &Tidegate,
-    options: &BenchOptions,
-    say: &dyn Fn(&str),
-) -> anyhow::Result<Fleet> {
+fn filled(kafka: &Kafka, tidegate: &Tidegate, options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Fleet> {
     let mut fleet = Fleet::new(options.nodes, options.rounds());
     say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
     fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;

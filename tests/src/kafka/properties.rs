@@ -34,7 +34,8 @@ group.initial.rebalance.delay.ms=0
         folder.display()
     );
     if let Some(sasl_port) = options.sasl_port {
-        let (plain, sasl) = (format!("PLAINTEXT://127.0.0.1:{port}"), format!("SASL_PLAINTEXT://127.0.0.1:{sasl_port}"));
+        let (plain, sasl) =
+            (format!("PLAINTEXT://127.0.0.1:{port}"), format!("SASL_PLAINTEXT://127.0.0.1:{sasl_port}"));
         text += &format!(
             "listeners={plain},{sasl},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners={plain},{sasl}

@@ -15,7 +15,7 @@ mod site;
 
 use tidegate_tests::process::signal;
 
-use crate::harm::{comes_back, goes_on_without, ended_and_replaced};
+use crate::harm::{comes_back, ended_and_replaced, goes_on_without};
 use crate::site::Trial;
 
 #[test]

@@ -6,7 +6,8 @@ use tidegate_tests::pipeline::{PATIENCE, Pipeline};
 
 #[test]
 fn the_embedded_broker_refuses_by_name() {
-    let pipeline = Pipeline::new(&TestBroker::embedded(), "refused");
+    let broker = TestBroker::embedded();
+    let pipeline = Pipeline::new(&broker, "refused");
     let ended = pipeline.run(&["run", "forecast", "--guarantee", "exactly_once"]);
     assert_eq!(ended.code, Some(78), "{}", ended.stderr);
     assert!(ended.stderr.contains("the embedded broker has no transactions"), "{}", ended.stderr);

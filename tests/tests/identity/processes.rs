@@ -17,6 +17,8 @@ pub(crate) struct Manner {
     pub(crate) pace: Option<u32>,
     /// Seconds without a sign of life after which its group goes on without it.
     pub(crate) session_s: u32,
+    /// Who shares the partitions out: `cooperative-sticky` moves them singly, `range` all at once.
+    pub(crate) assignor: &'static str,
 }
 
 /// A running process.
@@ -91,6 +93,7 @@ impl Process {
 fn settings_text(manner: Manner) -> String {
     let mut text = format!("[kafka]\n\"session.timeout.ms\" = {}000\n", manner.session_s);
     text += "\"heartbeat.interval.ms\" = 300\n";
+    writeln!(text, "\"partition.assignment.strategy\" = \"{}\"", manner.assignor).unwrap();
     if let Some(a_second) = manner.pace {
         writeln!(text, "\"linger.ms\" = 100\n\"queue.buffering.max.messages\" = {}", a_second / 10).unwrap();
         writeln!(text, "\"fetch.message.max.bytes\" = 8192").unwrap();

@@ -20,7 +20,8 @@ fn a_wrong_password_is_a_refusal_and_no_outage() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tidegate.toml");
     let settings = |password: &str| {
-        let login = "\"security.protocol\" = \"SASL_PLAINTEXT\"\n\"sasl.mechanism\" = \"PLAIN\"\n\"sasl.username\" = \"alice\"";
+        let login =
+            "\"security.protocol\" = \"SASL_PLAINTEXT\"\n\"sasl.mechanism\" = \"PLAIN\"\n\"sasl.username\" = \"alice\"";
         std::fs::write(&file, format!("[kafka]\n{login}\n\"sasl.password\" = \"{password}\"\n")).unwrap();
     };
     let place = ["--brokers", &format!("127.0.0.1:{port}"), "--prefix", "guarded.", "--config", file.to_str().unwrap()];
