@@ -89,21 +89,26 @@ pub enum BrokerError {
     Thread(String),
 }
 
+/// Whether the broker refuses us: authentication, authorisation.
+pub(crate) fn is_refusal(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(|code| {
+        matches!(
+            code,
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+        )
+    })
+}
+
 impl BrokerError {
     /// Wraps an error of the client library, sorting out those that need another answer.
     pub(crate) fn kafka(what: impl Into<String>, source: KafkaError) -> Self {
         let what = what.into();
-        let refused = source.rdkafka_error_code().is_some_and(|code| {
-            matches!(
-                code,
-                RDKafkaErrorCode::Authentication
-                    | RDKafkaErrorCode::SaslAuthenticationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-                    | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-            )
-        });
+        let refused = is_refusal(&source);
         let fenced = source.rdkafka_error_code().is_some_and(|code| {
             matches!(
                 code,

@@ -10,13 +10,14 @@ use tidegate_schemas::records::Record;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{GroupContext, SharedLedger};
+use crate::guarantee::{Guarantee, Processing};
 use crate::intake::Intake;
 use crate::limits;
 use crate::logging::QuietLog;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
 use crate::status::{Metrics, Stop, WorkStatus};
-use crate::transaction::{Guarantee, Processing, Transactions, transactional_id};
+use crate::transaction::{Transactions, transactional_id};
 
 /// What a stage or a sink runs with.
 #[derive(Debug, Clone)]

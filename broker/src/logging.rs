@@ -10,6 +10,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
+use crate::error::is_refusal;
+
 /// The same kind of line is said once in this time.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
@@ -57,17 +59,17 @@ impl QuietLog {
     }
 }
 
-/// A context that logs, and remembers why nothing answers.
+/// A context that logs, and remembers whether it was refused.
 #[derive(Debug, Default)]
 pub(crate) struct QuietContext {
     log: QuietLog,
-    last: Mutex<Option<(KafkaError, String)>>,
+    refusal: Mutex<Option<String>>,
 }
 
 impl QuietContext {
-    /// The last error of the client as a whole, with the reason that the library gave.
-    pub(crate) fn last_error(&self) -> Option<(KafkaError, String)> {
-        self.last.lock().ok()?.clone()
+    /// Why a broker refused us, if one did, in the library's words.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().ok()?.clone()
     }
 }
 
@@ -80,8 +82,8 @@ impl ClientContext for QuietContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.error(&error, reason);
-        if let Ok(mut last) = self.last.lock() {
-            *last = Some((error, reason.to_owned()));
+        if let (true, Ok(mut refusal)) = (is_refusal(&error), self.refusal.lock()) {
+            *refusal = Some(reason.to_owned());
         }
     }
 }

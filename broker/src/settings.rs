@@ -227,11 +227,8 @@ impl KafkaSettings {
             };
             // What the client has to say comes with a poll.
             while client.poll(Duration::ZERO).is_some() {}
-            if let Some((said, reason)) = client.context().last_error() {
-                let refused = BrokerError::kafka(format!("connecting to {}", self.brokers), said);
-                if let BrokerError::Refused { what, .. } = refused {
-                    return Err(BrokerError::Refused { what, message: reason });
-                }
+            if let Some(message) = client.context().refusal() {
+                return Err(BrokerError::Refused { what: format!("connecting to {}", self.brokers), message });
             }
             if left.is_zero() {
                 return Err(self.unreachable(&error));

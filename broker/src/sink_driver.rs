@@ -15,12 +15,12 @@ use tidegate_schemas::records::Record;
 use crate::driver::{COMMIT_EVERY, report_lag};
 use crate::error::BrokerError;
 use crate::group::GroupEvent;
+use crate::guarantee::Processing;
 use crate::intake::{Intake, Item};
 use crate::job::{Job, Member};
 use crate::limits;
 use crate::stage::{Received, Rejection};
 use crate::status::Stop;
-use crate::transaction::Processing;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);

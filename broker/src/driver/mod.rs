@@ -32,6 +32,7 @@ use tidegate_schemas::records::Record;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{DRAIN, GroupEvent, SharedLedger};
+use crate::guarantee::Processing;
 use crate::intake::{Intake, Item};
 use crate::job::{Job, Member};
 use crate::limits;
@@ -40,7 +41,6 @@ use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
 use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
-use crate::transaction::Processing;
 
 pub(crate) use positions::report_lag;
 use side::SideInput;
@@ -177,10 +177,11 @@ impl<'a, S: Stage> Driver<'a, S> {
                 last_commit = Instant::now();
             }
         }
-        if let Err(e) = self.publisher.flush(DRAIN) {
+        if self.processing.is_exactly_once() {
+            self.end_transaction(DRAIN);
+        } else if let Err(e) = self.publisher.flush(DRAIN) {
             tracing::warn!("{}: stopping with outputs in flight, they will be made again: {e}", self.stage.name());
         }
-        self.end_transaction(DRAIN / 6);
         self.commit(CommitMode::Sync);
         Ok(())
     }

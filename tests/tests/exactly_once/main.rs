@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
 mod answers;
+mod hanging;
 mod harm;
 mod refusals;
 mod site;

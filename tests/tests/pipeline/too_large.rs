@@ -9,7 +9,7 @@ use crate::fixture::{Pipeline, names, record, records, reports};
 
 const PARTITIONS: i32 = 3;
 /// Of `forecasts`: a plain forecast fits, one with the longest names does not.
-const FORECASTS: &str = "2000";
+const FORECASTS: &str = "1500";
 /// Of `dead-letters`.
 const LETTERS: &str = "4000";
 

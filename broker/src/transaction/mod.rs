@@ -10,75 +10,26 @@
 //! One producer a stage and process. Offsets are sent with the group's generation, so that a member that the group gave up
 //! cannot commit; the id is the process's own, so that a producer made anew ends what its predecessor left open.
 
+mod commit;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::IntCounterVec;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::producer::Producer;
 
 use crate::error::BrokerError;
 use crate::group::GroupContext;
-use crate::logging::{QuietContext, QuietLog};
+use crate::logging::QuietLog;
 use crate::publisher::Publisher;
-use crate::settings::{ASK, KafkaSettings, create};
+use crate::settings::{ASK, KafkaSettings};
 use crate::status::Stop;
+use commit::{Failed, commit, until_it_is_known};
 
 /// Least time for an abort where the commit has used all that was given.
 const ABORT: Duration = Duration::from_secs(2);
-/// How the cluster id of the embedded broker begins.
-const EMBEDDED_CLUSTER: &str = "mockCluster";
 const LOST: &str = "the group went on without us";
-
-/// How often an answer may stand on the topics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Guarantee {
-    /// Once or, after a crash, more often: the same again.
-    #[default]
-    AtLeastOnce,
-    /// Once for readers that read only what is committed, by Kafka's transactions.
-    ExactlyOnce,
-}
-
-/// What a stage promises, and at which pace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Processing {
-    /// How often an answer may stand on the topics.
-    pub guarantee: Guarantee,
-    /// Exactly-once: how long a transaction gathers answers before it is committed, above 0.
-    pub transaction: Duration,
-}
-
-impl Default for Processing {
-    fn default() -> Self {
-        Self { guarantee: Guarantee::default(), transaction: Duration::from_millis(100) }
-    }
-}
-
-impl Processing {
-    /// Whether it is transactions.
-    #[must_use]
-    pub fn is_exactly_once(&self) -> bool {
-        self.guarantee == Guarantee::ExactlyOnce
-    }
-}
-
-impl KafkaSettings {
-    /// Checks that the broker has real transactions.
-    ///
-    /// # Errors
-    /// [`BrokerError::Embedded`] where it is the embedded one, this process's or another's.
-    pub fn check_transactions(&self) -> Result<(), BrokerError> {
-        let no = Err(BrokerError::Embedded("transactions, which exactly_once needs"));
-        if self.embedded {
-            return no;
-        }
-        let client: BaseConsumer<QuietContext> = create(&self.client(), QuietContext::default())?;
-        let cluster = client.client().fetch_cluster_id(ASK).unwrap_or_default();
-        if cluster.starts_with(EMBEDDED_CLUSTER) { no } else { Ok(()) }
-    }
-}
 
 /// Where the transaction of a stage stands.
 #[derive(Debug)]
@@ -89,16 +40,6 @@ enum State {
     GoBack,
     /// The producer is of no use any more.
     Broken(BrokerError),
-}
-
-/// Why a commit did not succeed.
-enum Failed {
-    /// The transaction can be aborted.
-    Abort(String),
-    /// Nobody knows whether it is committed.
-    Unknown(String),
-    /// No repetition mends it.
-    Refused(BrokerError),
 }
 
 /// The transactions of one stage.
@@ -243,63 +184,4 @@ impl Transactions {
         self.ended.with_label_values(&[ended]).inc();
         *self.state() = state;
     }
-}
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Abort(why) | Self::Unknown(why) => f.write_str(why),
-            Self::Refused(e) => e.fmt(f),
-        }
-    }
-}
-
-/// All that was taken becomes visible, with the offsets after it.
-fn commit(
-    context: &GroupContext,
-    consumer: &BaseConsumer<GroupContext>,
-    until: Instant,
-) -> Result<Vec<(i32, i64)>, Failed> {
-    let publisher = &context.publisher;
-    let flushed = publisher.flush(left(until));
-    match context.ledger.take_failure() {
-        Some(e @ (BrokerError::Refused { .. } | BrokerError::MissingTopic(_) | BrokerError::TooLarge { .. })) => {
-            return Err(Failed::Refused(e));
-        }
-        Some(e) => return Err(Failed::Abort(e.to_string())),
-        None => flushed.map_err(|e| Failed::Abort(e.to_string()))?,
-    }
-    // A rebalance may come between two outputs of one input.
-    if context.ledger.lock().is_waiting() {
-        return Err(Failed::Abort("an input is answered in part".into()));
-    }
-    let (offsets, done) = context.acknowledged(None).map_err(|e| Failed::Abort(e.to_string()))?;
-    let producer = publisher.producer();
-    if !done.is_empty() {
-        let member = consumer.group_metadata().ok_or_else(|| Failed::Abort("we are in no group".into()))?;
-        // Asked after the membership: one that has no generation any more would be believed by the broker.
-        if consumer.assignment_lost() {
-            return Err(Failed::Abort(LOST.into()));
-        }
-        until_it_is_known(until, |left| producer.send_offsets_to_transaction(&offsets, &member, left))?;
-    }
-    until_it_is_known(until, |left| producer.commit_transaction(left))?;
-    Ok(done)
-}
-
-/// Calls again what may be called again, as long as there is time.
-fn until_it_is_known(until: Instant, mut call: impl FnMut(Duration) -> Result<(), KafkaError>) -> Result<(), Failed> {
-    loop {
-        match call(left(until)) {
-            Ok(()) => return Ok(()),
-            Err(KafkaError::Transaction(e)) if e.is_retriable() && Instant::now() < until => {}
-            Err(KafkaError::Transaction(e)) if e.txn_requires_abort() => return Err(Failed::Abort(e.string())),
-            Err(e) => return Err(Failed::Unknown(e.to_string())),
-        }
-    }
-}
-
-/// Time left, at least what a call needs to say anything.
-fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100))
 }
