@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::error::BrokerError;
+
 /// A ticket that nobody waits for.
 pub const NO_TICKET: usize = 0;
 
@@ -12,7 +14,7 @@ pub trait Acknowledge: Send + Sync + fmt::Debug {
     /// The broker has acknowledged the record sent with `ticket`.
     fn delivered(&self, ticket: usize);
     /// It never will.
-    fn failed(&self, ticket: usize, message: String);
+    fn failed(&self, ticket: usize, error: BrokerError);
 }
 
 /// Counts deliveries; enough for producers that have no input to commit.
@@ -48,10 +50,10 @@ impl Acknowledge for Deliveries {
         self.delivered.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn failed(&self, _: usize, message: String) {
+    fn failed(&self, _: usize, error: BrokerError) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         if let Ok(mut first) = self.first_failure.lock() {
-            first.get_or_insert(message);
+            first.get_or_insert_with(|| error.to_string());
         }
     }
 }

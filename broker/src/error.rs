@@ -35,7 +35,7 @@ pub enum BrokerError {
         /// Its partitions.
         b_count: i32,
     },
-    /// The broker refuses us: authentication, authorisation, a fenced producer.
+    /// The broker refuses us: authentication, authorisation.
     #[error("Kafka refused ({what}): {message}")]
     Refused {
         /// What was tried.
@@ -59,6 +59,17 @@ pub enum BrokerError {
         /// The deadline.
         seconds: u64,
     },
+    /// Nobody knows how a transaction ended, or its producer is of no use any more: another one goes on.
+    #[error("a transaction did not end well: {0}")]
+    Transaction(String),
+    /// Another producer has taken the place of ours.
+    #[error("{what} failed: another producer took over ({message})")]
+    Fenced {
+        /// What was tried.
+        what: String,
+        /// What the broker said.
+        message: String,
+    },
     /// The embedded broker can not do this.
     #[error("the embedded broker has no {0}; use a real Kafka")]
     Embedded(&'static str),
@@ -78,29 +89,45 @@ pub enum BrokerError {
     Thread(String),
 }
 
+/// Whether the broker refuses us: authentication, authorisation.
+pub(crate) fn is_refusal(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().is_some_and(|code| {
+        matches!(
+            code,
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+        )
+    })
+}
+
 impl BrokerError {
     /// Wraps an error of the client library, sorting out those that need another answer.
     pub(crate) fn kafka(what: impl Into<String>, source: KafkaError) -> Self {
         let what = what.into();
-        let refused = source.rdkafka_error_code().is_some_and(|code| {
+        let refused = is_refusal(&source);
+        let fenced = source.rdkafka_error_code().is_some_and(|code| {
             matches!(
                 code,
-                RDKafkaErrorCode::Authentication
-                    | RDKafkaErrorCode::SaslAuthenticationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-                    | RDKafkaErrorCode::Fenced
-                    | RDKafkaErrorCode::ProducerFenced
-                    | RDKafkaErrorCode::InvalidProducerEpoch
+                RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch
             )
         });
         match source {
             KafkaError::ClientConfig(_, why, key, value) => Self::Settings(format!("{key} = {value}: {why}")),
             KafkaError::ClientCreation(why) => Self::Settings(why),
             source if refused => Self::Refused { what, message: source.to_string() },
+            source if fenced => Self::Fenced { what, message: source.to_string() },
             source => Self::Kafka { what, source },
         }
+    }
+
+    /// Whether a stage under exactly-once can go on with a producer made anew.
+    #[must_use]
+    pub(crate) fn wants_another_producer(&self) -> bool {
+        matches!(self, Self::Transaction(_) | Self::Fenced { .. })
     }
 
     /// Whether the same call may succeed later without any change.
@@ -128,6 +155,8 @@ impl BrokerError {
                         | RDKafkaErrorCode::IllegalGeneration
                         | RDKafkaErrorCode::UnknownMemberId
                         | RDKafkaErrorCode::WaitingForCoordinator
+                        | RDKafkaErrorCode::InProgress
+                        | RDKafkaErrorCode::ConcurrentTransactions
                 )
             }),
             _ => false,

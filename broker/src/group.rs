@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -27,7 +27,9 @@ use crate::ledger::CommitLedger;
 use crate::logging::QuietLog;
 use crate::past::Past;
 use crate::publisher::Publisher;
+use crate::stable::{Ends, HangingTransactions};
 use crate::status::Stop;
+use crate::transaction::Transactions;
 
 /// How long a rebalance or a stop waits for outputs in flight.
 pub(crate) const DRAIN: Duration = Duration::from_secs(6);
@@ -57,13 +59,18 @@ impl Resume {
     pub(crate) fn past(self) -> Past {
         self.past.unwrap_or(Past::from(0))
     }
+
+    /// Where to begin to read.
+    pub(crate) fn start(self) -> Offset {
+        if self.resume > 0 { Offset::Offset(self.resume) } else { Offset::Beginning }
+    }
 }
 
 /// The ledger, shared between the driver, the delivery reports and the rebalance callback.
 #[derive(Debug, Default)]
 pub(crate) struct SharedLedger {
     ledger: Mutex<CommitLedger>,
-    failure: Mutex<Option<String>>,
+    failure: Mutex<Option<BrokerError>>,
 }
 
 impl SharedLedger {
@@ -71,9 +78,19 @@ impl SharedLedger {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why a delivery failed for good.
-    pub(crate) fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Why a delivery failed for good; told once.
+    pub(crate) fn take_failure(&self) -> Option<BrokerError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A delivery failed for good; the first counts.
+    pub(crate) fn fail(&self, error: BrokerError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    /// Whether a delivery failed for good.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
@@ -82,8 +99,8 @@ impl Acknowledge for SharedLedger {
         self.lock().acknowledge(ticket);
     }
 
-    fn failed(&self, _: usize, message: String) {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    fn failed(&self, _: usize, error: BrokerError) {
+        self.fail(error);
     }
 }
 
@@ -93,12 +110,17 @@ pub(crate) struct GroupContext {
     pub(crate) topic: String,
     pub(crate) ledger: Arc<SharedLedger>,
     pub(crate) publisher: Arc<Publisher>,
+    /// Exactly-once: the transactions that carry outputs and offsets.
+    pub(crate) transactions: Option<Transactions>,
     pub(crate) stop: Stop,
     /// Whether the state depends on the past: then a position without a rewind offset is rebuilt from the beginning.
     pub(crate) depends_on_past: bool,
     pub(crate) events: Mutex<VecDeque<GroupEvent>>,
     /// Lag by partition as of the last statistics.
     pub(crate) lag: Mutex<Vec<(i32, i64)>>,
+    /// How far the input is readable as of the last statistics.
+    pub(crate) ends: Mutex<Vec<Ends>>,
+    pub(crate) hanging: Mutex<HangingTransactions>,
     pub(crate) log: QuietLog,
 }
 
@@ -111,15 +133,14 @@ impl GroupContext {
         !self.events.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    fn push(&self, event: GroupEvent) {
+    pub(crate) fn push(&self, event: GroupEvent) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push_back(event);
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) {
         let resumes = self.resumes(consumer, partitions);
         for resume in &resumes {
-            let start = if resume.resume > 0 { Offset::Offset(resume.resume) } else { Offset::Beginning };
-            if let Err(e) = partitions.set_partition_offset(&self.topic, resume.partition, start) {
+            if let Err(e) = partitions.set_partition_offset(&self.topic, resume.partition, resume.start()) {
                 tracing::error!("{}/{}: {e}", self.topic, resume.partition);
             }
         }
@@ -134,10 +155,12 @@ impl GroupContext {
     }
 
     /// Committed offsets with their metadata; asks until there is an answer.
-    fn resumes(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> Vec<Resume> {
+    pub(crate) fn resumes(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> Vec<Resume> {
+        let resume_of = |e: &TopicPartitionListElem<'_>| e.error().map(|()| self.resume_of(e));
         loop {
-            match consumer.committed_offsets(partitions.clone(), ASK) {
-                Ok(committed) => return committed.elements().iter().map(|e| self.resume_of(e)).collect(),
+            let committed = consumer.committed_offsets(partitions.clone(), ASK);
+            match committed.and_then(|committed| committed.elements().iter().map(resume_of).collect()) {
+                Ok(resumes) => return resumes,
                 Err(e) if self.stop.is_set() => {
                     tracing::warn!("stopping without the committed offsets of {}: {e}", self.topic);
                     return Vec::new();
@@ -152,14 +175,21 @@ impl GroupContext {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let numbers: Vec<i32> = partitions.elements().iter().map(|e| e.partition()).collect();
-        if !consumer.assignment_lost() {
-            // A stopping driver has waited already.
-            let patience = if self.stop.is_set() { DRAIN / 6 } else { DRAIN };
-            if let Err(e) = self.publisher.flush(patience) {
-                tracing::warn!("giving partitions of {} up with outputs in flight: {e}", self.topic);
-            }
-            if let Err(e) = self.commit(consumer, Some(&numbers), CommitMode::Sync) {
-                tracing::warn!("{e}");
+        // A stopping driver has waited already.
+        let patience = if self.stop.is_set() { DRAIN / 6 } else { DRAIN };
+        match &self.transactions {
+            Some(transactions) if consumer.assignment_lost() => transactions.lost(self),
+            // It holds outputs of all partitions, so it ends as a whole.
+            Some(transactions) => drop(transactions.end(self, consumer, patience)),
+            // They are somebody else's by now: so are their offsets.
+            None if consumer.assignment_lost() => {}
+            None => {
+                if let Err(e) = self.publisher.flush(patience) {
+                    tracing::warn!("giving partitions of {} up with outputs in flight: {e}", self.topic);
+                }
+                if let Err(e) = self.commit(consumer, Some(&numbers), CommitMode::Sync) {
+                    tracing::warn!("{e}");
+                }
             }
         }
         for partition in &numbers {
@@ -173,6 +203,21 @@ impl GroupContext {
             tracing::error!("giving partitions of {} up: {e}", self.topic);
         }
         self.push(GroupEvent::Revoked(numbers));
+    }
+
+    /// Says when a transaction on the input does not end: what is behind it waits.
+    fn note_ends(&self, ends: Vec<Ends>) {
+        let hanging = self.hanging.lock().unwrap_or_else(PoisonError::into_inner).see(&ends, Instant::now());
+        for (end, standing) in hanging {
+            tracing::warn!(
+                "{}/{}: offsets from {} wait behind a transaction that has not ended for {} s",
+                self.topic,
+                end.partition,
+                end.stable,
+                standing.as_secs()
+            );
+        }
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
     }
 
     fn resume_of(&self, element: &TopicPartitionListElem<'_>) -> Resume {
@@ -195,15 +240,31 @@ impl GroupContext {
         only: Option<&[i32]>,
         mode: CommitMode,
     ) -> Result<Vec<(i32, i64)>, BrokerError> {
+        if matches!(mode, CommitMode::Sync) {
+            let mut ledger = self.ledger.lock();
+            let partitions = ledger.partitions();
+            partitions.into_iter().for_each(|partition| ledger.on_broker(partition, i64::MIN));
+        }
+        let (list, done) = self.acknowledged(only)?;
+        if !done.is_empty() {
+            let what = || format!("committing offsets of {}", self.topic);
+            consumer.commit(&list, mode).map_err(|e| BrokerError::kafka(what(), e))?;
+        }
+        Ok(done)
+    }
+
+    /// What is acknowledged of `only` (`None`: of all partitions) and was not committed yet, with where its state is rebuilt
+    /// from. It counts as committed from now on.
+    pub(crate) fn acknowledged(
+        &self,
+        only: Option<&[i32]>,
+    ) -> Result<(TopicPartitionList, Vec<(i32, i64)>), BrokerError> {
         let mut list = TopicPartitionList::new();
         let mut done = Vec::new();
         let mut ledger = self.ledger.lock();
         for partition in ledger.partitions() {
             if only.is_some_and(|only| !only.contains(&partition)) {
                 continue;
-            }
-            if matches!(mode, CommitMode::Sync) {
-                ledger.on_broker(partition, i64::MIN);
             }
             let Some(next) = ledger.committable(partition) else { continue };
             let mut element = list.add_partition(&self.topic, partition);
@@ -214,12 +275,7 @@ impl GroupContext {
             }
             done.push((partition, next.offset));
         }
-        drop(ledger);
-        if !done.is_empty() {
-            let what = || format!("committing offsets of {}", self.topic);
-            consumer.commit(&list, mode).map_err(|e| BrokerError::kafka(what(), e))?;
-        }
-        Ok(done)
+        Ok((list, done))
     }
 }
 
@@ -245,6 +301,9 @@ impl ClientContext for GroupContext {
         let ours = topic.partitions.values().filter(|p| p.fetch_state == "active");
         let lags = ours.filter_map(|p| Some((p.partition, lag(p)?))).collect();
         *self.lag.lock().unwrap_or_else(PoisonError::into_inner) = lags;
+        let known = topic.partitions.values().filter(|p| p.fetch_state == "active" && p.ls_offset >= 0);
+        let ends = known.map(|p| Ends { partition: p.partition, stable: p.ls_offset, high: p.hi_offset }).collect();
+        self.note_ends(ends);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

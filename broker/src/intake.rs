@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidegate_schemas::codec::{Decoder, SchemaIds};
 use tidegate_schemas::records::Record;
@@ -23,8 +23,9 @@ use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
-use crate::group::{GroupContext, GroupEvent};
-use crate::settings::{KafkaSettings, create};
+use crate::group::{GroupContext, GroupEvent, Resume};
+use crate::headers;
+use crate::settings::{ASK, KafkaSettings, create};
 use crate::stage::{Received, Rejection, Source};
 
 /// One input record.
@@ -160,7 +161,30 @@ impl<T: Record> Intake<T> {
         list
     }
 
+    /// Ends the open transaction; gives what was committed.
+    pub(crate) fn end_transaction(&self, patience: Duration) -> Vec<(i32, i64)> {
+        let context = self.context();
+        context.transactions.as_ref().map_or_else(Vec::new, |t| t.end(context, &self.consumer, patience))
+    }
+
+    /// Goes back to where these partitions were committed.
+    pub(crate) fn go_back(&mut self, partitions: &[i32]) -> Result<Vec<Resume>, BrokerError> {
+        self.held = None;
+        let resumes = self.context().resumes(&self.consumer, &self.list(partitions));
+        for resume in &resumes {
+            let at = resume.start();
+            let sought = self.consumer.seek(&self.topic, resume.partition, at, ASK);
+            let what = || format!("going back to {at:?} of {}/{}", self.topic, resume.partition);
+            sought.map_err(|e| BrokerError::Transaction(format!("{}: {e}", what())))?;
+        }
+        Ok(resumes)
+    }
+
+    /// Commits what is acknowledged, except where transactions carry the offsets.
     pub(crate) fn commit(&self, mode: CommitMode) -> Result<Vec<(i32, i64)>, BrokerError> {
+        if self.context().transactions.is_some() {
+            return Ok(Vec::new());
+        }
         self.context().commit(&self.consumer, None, mode)
     }
 }
@@ -232,14 +256,24 @@ pub(crate) fn decode<T: Record>(
         check(&record, message.key(), kafka_timestamp)?;
         Ok(record)
     });
+    let checked = checked.and_then(|record| Ok((record, trace_of(message)?)));
     Some(match checked {
-        Ok(record) => Item::Record(Received { record, source, kafka_timestamp, trace: trace_of(message) }),
+        Ok((record, trace)) => Item::Record(Received { record, source, kafka_timestamp, trace }),
         Err(rejection) => Item::Dead(DeadLetter::of(message, source, rejection)),
     })
 }
 
-fn trace_of(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
-    let headers = message.headers()?;
-    let find = |name: &str| headers.iter().find(|h| h.key == name).and_then(|h| h.value);
-    TraceContext::parse(find(TRACEPARENT)?, find(TRACESTATE))
+/// The trace that the record belongs to, if its headers name one.
+fn trace_of(message: &BorrowedMessage<'_>) -> Result<Option<TraceContext>, Rejection> {
+    let (mut parent, mut state) = (None, None);
+    let unreadable = headers::read(message, |name, value| match name {
+        TRACEPARENT => parent = parent.or(value),
+        TRACESTATE => state = state.or(value),
+        _ => {}
+    });
+    if unreadable > 0 {
+        let message = format!("the names of {unreadable} of its headers are not UTF-8");
+        return Err(Rejection { class: "bad-header", message });
+    }
+    Ok(parent.and_then(|parent| TraceContext::parse(parent, state)))
 }

@@ -10,11 +10,14 @@ use tidegate_schemas::records::Record;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{GroupContext, SharedLedger};
+use crate::guarantee::{Guarantee, Processing};
 use crate::intake::Intake;
+use crate::limits;
 use crate::logging::QuietLog;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
 use crate::status::{Metrics, Stop, WorkStatus};
+use crate::transaction::{Transactions, transactional_id};
 
 /// What a stage or a sink runs with.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Job<'a> {
     pub settings: &'a KafkaSettings,
     /// Where schema ids come from.
     pub ids: Arc<dyn SchemaIds>,
+    /// What a stage promises; a sink delivers at least once.
+    pub processing: Processing,
     /// Records in one batch at most, from 1.
     pub max_batch: usize,
     /// Its metrics.
@@ -48,7 +53,7 @@ impl<T> fmt::Debug for Member<T> {
 }
 
 impl Job<'_> {
-    /// Joins the group of `name` as a reader of `topic`.
+    /// Joins the group of `name` as a reader of `topic`; publishes batches of at most `limit` bytes.
     ///
     /// # Errors
     /// An unreachable broker, a missing topic, settings that the client library refuses.
@@ -57,20 +62,34 @@ impl Job<'_> {
         name: &'static str,
         topic: Topic,
         depends_on_past: bool,
+        processing: Processing,
+        limit: Option<usize>,
     ) -> Result<Member<T>, BrokerError> {
         let topic = self.settings.topic(topic);
         self.settings.partition_count(&topic, ASK)?;
         let dead_letters = DeadLetterBox::new(self.settings, name)?;
         let ledger = Arc::new(SharedLedger::default());
-        let publisher = Arc::new(Publisher::new(self.settings, Arc::<SharedLedger>::clone(&ledger))?);
+        let config = match processing.guarantee {
+            Guarantee::AtLeastOnce => self.settings.producer(),
+            Guarantee::ExactlyOnce => self.settings.transactional_producer(&transactional_id(self.settings, name)),
+        };
+        let config = limits::within(config, limit);
+        let publisher = Arc::new(Publisher::of(&config, Arc::<SharedLedger>::clone(&ledger))?);
+        let transactions = processing
+            .is_exactly_once()
+            .then(|| Transactions::introduce(&publisher, &self.metrics.transactions, self.stop))
+            .transpose()?;
         let context = GroupContext {
             topic,
             ledger: Arc::clone(&ledger),
             publisher: Arc::clone(&publisher),
+            transactions,
             stop: self.stop.clone(),
             depends_on_past,
             events: Default::default(),
             lag: Default::default(),
+            ends: Default::default(),
+            hanging: Default::default(),
             log: QuietLog::default(),
         };
         let intake = Intake::join(self.settings, &self.settings.group(name), context, Arc::clone(&self.ids))?;

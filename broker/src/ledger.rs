@@ -107,6 +107,11 @@ impl CommitLedger {
         Some(Committable { offset, past: p.past })
     }
 
+    /// Whether something that was taken is not acknowledged yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.partitions.values().any(|p| !p.waiting.is_empty())
+    }
+
     /// The broker holds this offset of the partition: what we committed above it is committable again.
     pub(crate) fn on_broker(&mut self, partition: i32, offset: i64) {
         if let Some(p) = self.partitions.get_mut(&partition) {

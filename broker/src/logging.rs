@@ -10,6 +10,8 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
+use crate::error::is_refusal;
+
 /// The same kind of line is said once in this time.
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
@@ -57,10 +59,18 @@ impl QuietLog {
     }
 }
 
-/// A context that only logs.
+/// A context that logs, and remembers whether it was refused.
 #[derive(Debug, Default)]
 pub(crate) struct QuietContext {
     log: QuietLog,
+    refusal: Mutex<Option<String>>,
+}
+
+impl QuietContext {
+    /// Why a broker refused us, if one did, in the library's words.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refusal.lock().ok()?.clone()
+    }
 }
 
 impl ClientContext for QuietContext {
@@ -72,6 +82,9 @@ impl ClientContext for QuietContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.log.error(&error, reason);
+        if let (true, Ok(mut refusal)) = (is_refusal(&error), self.refusal.lock()) {
+            *refusal = Some(reason.to_owned());
+        }
     }
 }
 

@@ -125,6 +125,7 @@ fn same_policy(a: &str, b: &str) -> bool {
 /// [`BrokerError::Unreachable`]; [`BrokerError::Embedded`] on the embedded broker, which has no administration.
 pub async fn plan(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>, BrokerError> {
     let admin = admin(settings)?;
+    settings.check_reachable(ASK)?;
     let names: Vec<String> = Topic::ALL.iter().map(|t| settings.topic(*t)).collect();
     let metadata = admin.inner().fetch_metadata(None, ASK).map_err(|e| settings.unreachable(&e))?;
     let mut found = BTreeMap::new();

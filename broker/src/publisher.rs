@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -68,13 +69,23 @@ impl Publisher {
         acknowledge: Arc<dyn Acknowledge>,
         interval: Option<Duration>,
     ) -> Result<Self, BrokerError> {
-        let wire = Arc::new(WireBytes::default());
         let mut config = settings.producer();
         if let Some(interval) = interval {
             config.set("statistics.interval.ms", interval.as_millis().to_string());
         }
+        Self::of(&config, acknowledge)
+    }
+
+    /// A producer with settings of [`KafkaSettings`].
+    pub(crate) fn of(config: &ClientConfig, acknowledge: Arc<dyn Acknowledge>) -> Result<Self, BrokerError> {
+        let wire = Arc::new(WireBytes::default());
         let context = Context { acknowledge, wire: Arc::clone(&wire), log: QuietLog::default() };
-        Ok(Self { inner: create(&config, context)?, wire })
+        Ok(Self { inner: create(config, context)?, wire })
+    }
+
+    /// The client's own producer, for what only transactions need.
+    pub(crate) fn producer(&self) -> &impl Producer<Context> {
+        &self.inner
     }
 
     /// Sends one record that nobody waits for; see [`Publisher::send_with`].
@@ -89,8 +100,19 @@ impl Publisher {
     ///
     /// # Errors
     /// [`BrokerError::TooLarge`]; otherwise what the client library says, which no waiting mends.
-    pub fn send_with(&self, record: &Outgoing<'_>, ticket: usize, mut wait: impl FnMut()) -> Result<(), BrokerError> {
-        let mut next = self.record(record, ticket);
+    pub fn send_with(&self, record: &Outgoing<'_>, ticket: usize, wait: impl FnMut()) -> Result<(), BrokerError> {
+        self.send_behind(None, record, ticket, wait)
+    }
+
+    /// As [`Publisher::send_with`], with the headers of the record behind those of another.
+    pub(crate) fn send_behind(
+        &self,
+        headers: Option<OwnedHeaders>,
+        record: &Outgoing<'_>,
+        ticket: usize,
+        mut wait: impl FnMut(),
+    ) -> Result<(), BrokerError> {
+        let mut next = self.record(headers, record, ticket);
         loop {
             match self.inner.send(next) {
                 Ok(()) => return Ok(()),
@@ -98,27 +120,26 @@ impl Publisher {
                     next = back;
                     wait();
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
-                    let bytes = record.payload.map_or(0, <[u8]>::len);
-                    return Err(BrokerError::TooLarge { topic: record.topic.into(), bytes });
-                }
-                Err((error, _)) => return Err(BrokerError::kafka(format!("producing to {}", record.topic), error)),
+                Err((error, _)) => return Err(undelivered(error, record.topic, record.payload)),
             }
         }
     }
 
-    fn record<'a>(&self, record: &Outgoing<'a>, ticket: usize) -> BaseRecord<'a, [u8], [u8], usize> {
+    fn record<'a>(
+        &self,
+        headers: Option<OwnedHeaders>,
+        record: &Outgoing<'a>,
+        ticket: usize,
+    ) -> BaseRecord<'a, [u8], [u8], usize> {
         let mut next = BaseRecord::with_opaque_to(record.topic, ticket);
         next.partition = record.partition;
         next.key = record.key;
         next.payload = record.payload;
         next.timestamp = record.timestamp;
-        if !record.headers.is_empty() {
-            let empty = OwnedHeaders::new_with_capacity(record.headers.len());
-            let headers =
-                record.headers.iter().fold(empty, |all, (key, value)| all.insert(Header { key, value: *value }));
-            next.headers = Some(headers);
-        }
+        next.headers = record.headers.iter().fold(headers, |all, (key, value)| {
+            let all = all.unwrap_or_else(|| OwnedHeaders::new_with_capacity(record.headers.len()));
+            Some(all.insert(Header { key, value: *value }))
+        });
         next
     }
 
@@ -150,7 +171,7 @@ impl Publisher {
     }
 }
 
-struct Context {
+pub(crate) struct Context {
     acknowledge: Arc<dyn Acknowledge>,
     wire: Arc<WireBytes>,
     log: QuietLog,
@@ -176,7 +197,22 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
         match result {
             Ok(_) => self.acknowledge.delivered(ticket),
-            Err((error, message)) => self.acknowledge.failed(ticket, format!("{}: {error}", message.topic())),
+            Err((error, message)) => {
+                self.acknowledge.failed(ticket, undelivered(error.clone(), message.topic(), message.payload()))
+            }
         }
+    }
+}
+
+/// Why a record is not on its topic.
+fn undelivered(error: KafkaError, topic: &str, payload: Option<&[u8]>) -> BrokerError {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            BrokerError::TooLarge { topic: topic.into(), bytes: payload.map_or(0, <[u8]>::len) }
+        }
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            BrokerError::MissingTopic(topic.into())
+        }
+        _ => BrokerError::kafka(format!("producing to {topic}"), error),
     }
 }

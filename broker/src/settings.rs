@@ -4,12 +4,13 @@
 //! must hold whatever the user says (commits and acknowledgements are the driver's).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
 use serde::{Deserialize, Serialize};
 use tidegate_schemas::Topic;
 use tidegate_schemas::catalogue::DEFAULT_PREFIX;
@@ -19,6 +20,9 @@ use crate::logging::QuietContext;
 
 /// How long to wait for a broker's answer.
 pub(crate) const ASK: Duration = Duration::from_secs(10);
+
+/// Between two looks at why there is no answer.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Compression of what we produce.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +129,21 @@ impl KafkaSettings {
         config
     }
 
+    /// Settings for a producer of transactions under an id of its own.
+    pub(crate) fn transactional_producer(&self, id: &str) -> ClientConfig {
+        let mut config = self.producer();
+        let bound = self.transaction_timeout_ms();
+        config.set("transactional.id", id).set("transaction.timeout.ms", &bound);
+        // A record that can not be sent ends its transaction, not the stage: its input is read again.
+        config.set("message.timeout.ms", &bound);
+        config
+    }
+
+    /// When the broker ends a transaction that nobody ends, ms.
+    fn transaction_timeout_ms(&self) -> String {
+        self.extra.get("transaction.timeout.ms").cloned().unwrap_or_else(|| "10000".into())
+    }
+
     /// Settings for a consumer; `group` is `None` for readers that keep their own position.
     #[must_use]
     pub fn consumer(&self, group: Option<&str>) -> ClientConfig {
@@ -147,6 +166,8 @@ impl KafkaSettings {
         }
         self.add_extra(&mut config);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        // What was taken back, or may yet be, was never said.
+        config.set("isolation.level", "read_committed");
         config
     }
 
@@ -172,7 +193,7 @@ impl KafkaSettings {
     pub fn partition_count(&self, topic: &str, timeout: Duration) -> Result<i32, BrokerError> {
         // A consumer asks: for a producer the broker might create the topic, with settings of its own.
         let client: BaseConsumer<QuietContext> = create(&self.client(), QuietContext::default())?;
-        let metadata = client.fetch_metadata(Some(topic), timeout).map_err(|e| self.unreachable(&e))?;
+        let metadata = self.ask(&client, Some(topic), timeout)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic).map_or(0, |t| t.partitions().len());
         match i32::try_from(found) {
             Ok(count) if count > 0 => Ok(count),
@@ -187,7 +208,32 @@ impl KafkaSettings {
     /// refuses the settings.
     pub fn check_reachable(&self, timeout: Duration) -> Result<(), BrokerError> {
         let client: BaseConsumer<QuietContext> = create(&self.client(), QuietContext::default())?;
-        client.fetch_metadata(None, timeout).map(drop).map_err(|e| self.unreachable(&e))
+        self.ask(&client, None, timeout).map(drop)
+    }
+
+    /// Asks for metadata; where there is no answer, says why: somebody who refuses us is not away.
+    fn ask(
+        &self,
+        client: &BaseConsumer<QuietContext>,
+        topic: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Metadata, BrokerError> {
+        let until = Instant::now() + timeout;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let error = match client.fetch_metadata(topic, left.min(LOOK_EVERY)) {
+                Ok(metadata) => return Ok(metadata),
+                Err(error) => error,
+            };
+            // What the client has to say comes with a poll.
+            while client.poll(Duration::ZERO).is_some() {}
+            if let Some(message) = client.context().refusal() {
+                return Err(BrokerError::Refused { what: format!("connecting to {}", self.brokers), message });
+            }
+            if left.is_zero() {
+                return Err(self.unreachable(&error));
+            }
+        }
     }
 
     pub(crate) fn unreachable(&self, source: &rdkafka::error::KafkaError) -> BrokerError {

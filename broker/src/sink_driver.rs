@@ -15,8 +15,10 @@ use tidegate_schemas::records::Record;
 use crate::driver::{COMMIT_EVERY, report_lag};
 use crate::error::BrokerError;
 use crate::group::GroupEvent;
+use crate::guarantee::Processing;
 use crate::intake::{Intake, Item};
 use crate::job::{Job, Member};
+use crate::limits;
 use crate::stage::{Received, Rejection};
 use crate::status::Stop;
 
@@ -48,7 +50,8 @@ pub trait Sink: Send {
 /// # Errors
 /// An unreachable broker or a missing topic at the start; a refusal by the broker later.
 pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> {
-    let mut member: Member<S::Input> = job.join(sink.name(), sink.input(), false)?;
+    let limit = limits::of_topics(job.settings, &[Topic::DeadLetters]);
+    let mut member: Member<S::Input> = job.join(sink.name(), sink.input(), false, Processing::default(), limit)?;
     let mut batch = Vec::new();
     let mut last_commit = Instant::now();
     let accept = |_: &S::Input, _: Option<&[u8]>, _: Option<i64>| Ok::<(), Rejection>(());
@@ -60,6 +63,9 @@ pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> 
             break;
         }
         settle(&member, &batch, job)?;
+        if let Some(e) = member.ledger.take_failure() {
+            return Err(e);
+        }
         if last_commit.elapsed() >= COMMIT_EVERY {
             commit(&member.intake, CommitMode::Async, job);
             last_commit = Instant::now();

@@ -117,6 +117,8 @@ pub struct Metrics {
     pub(crate) by_label: Option<IntCounterVec>,
     pub(crate) side: IntCounterVec,
     pub(crate) controls_in_force: IntGaugeVec,
+    pub(crate) transactions: IntCounterVec,
+    pub(crate) unstable: IntGaugeVec,
 }
 
 impl Metrics {
@@ -165,6 +167,15 @@ impl Metrics {
                 opts("tidegate_controls_in_force", "Controls in force by the newest event time processed."),
                 &[],
             )?,
+            transactions: counters(
+                "tidegate_transactions_total",
+                "Transactions of the stage under exactly_once, by how they ended.",
+                "result",
+            )?,
+            unstable: gauges(
+                "tidegate_unstable_records",
+                "Offsets of the input partition behind a transaction that has not ended.",
+            )?,
         };
         registry.register(Box::new(metrics.records.clone()))?;
         registry.register(Box::new(metrics.outputs.clone()))?;
@@ -182,6 +193,8 @@ impl Metrics {
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.side.clone()))?;
         registry.register(Box::new(metrics.controls_in_force.clone()))?;
+        registry.register(Box::new(metrics.transactions.clone()))?;
+        registry.register(Box::new(metrics.unstable.clone()))?;
         Ok(metrics)
     }
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::BrokerError;
+use crate::headers::readable;
 use crate::logging::QuietContext;
 use crate::overtaken::Overtaken;
 use crate::settings::{ASK, KafkaSettings, create};
@@ -40,7 +41,7 @@ pub struct RawRecord {
     pub key: Option<Vec<u8>>,
     /// Value; `None`: a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Headers in order.
+    /// Headers in order; those whose names are not UTF-8 are left out.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
@@ -269,8 +270,6 @@ pub(crate) fn raw(message: &BorrowedMessage<'_>) -> RawRecord {
         timestamp: message.timestamp().to_millis(),
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
-        headers: message.headers().map_or_else(Vec::new, |headers| {
-            headers.iter().map(|h| (h.key.to_owned(), h.value.map(<[u8]>::to_vec))).collect()
-        }),
+        headers: readable(message),
     }
 }

@@ -115,7 +115,15 @@ fn it_is_known_before_the_first_batch_then_as_it_comes() {
         let ids = Arc::new(CatalogueIds);
         run_stage(
             clerk,
-            &Job { settings: &settings, ids, max_batch: 2, metrics: &metrics, status: &status, stop: &told },
+            &Job {
+                settings: &settings,
+                ids,
+                processing: Default::default(),
+                max_batch: 2,
+                metrics: &metrics,
+                status: &status,
+                stop: &told,
+            },
         )
     });
     let holds = |wanted: &Given| given.lock().unwrap().contains(wanted);

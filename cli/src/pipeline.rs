@@ -86,9 +86,11 @@ impl Pipeline<'_> {
         let metrics = self.metrics(work, name)?;
         let status = Arc::new(WorkStatus::default());
         let (kafka, ids, stop) = (self.kafka.clone(), Arc::clone(&self.ids), self.stop.clone());
+        let processing = self.settings.processing.promise()?;
         let (seen, max_batch) = (Arc::clone(&status), self.settings.max_batch());
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let result = run(&Job { settings: &kafka, ids, max_batch, metrics: &metrics, status: &seen, stop: &stop });
+            let (settings, metrics, status) = (&kafka, &metrics, &*seen);
+            let result = run(&Job { settings, ids, processing, max_batch, metrics, status, stop: &stop });
             // One piece of work that ends takes the process with it: somebody restarts it whole.
             stop.stop();
             result

@@ -27,6 +27,7 @@ const TOPIC: &str = "source.topic";
 const PARTITION: &str = "source.partition";
 const OFFSET: &str = "source.offset";
 const TIMESTAMP: &str = "source.timestamp";
+const TRUNCATED: &str = "error.truncated";
 const ALL: [&str; 7] = [CLASS, MESSAGE, STAGE, TOPIC, PARTITION, OFFSET, TIMESTAMP];
 
 /// Of a replayed record: `TOPIC/PARTITION/OFFSET` of its letter.
@@ -53,14 +54,16 @@ pub struct SetAside {
     pub offset: i64,
     /// Its Kafka timestamp, ms since the epoch.
     pub timestamp: Option<i64>,
+    /// What of the record did not fit into the letter, in words; `None`: the letter holds all of it.
+    pub truncated: Option<String>,
 }
 
 impl SetAside {
-    /// The headers of the letter: those of the record as they are, then seven that say this.
+    /// The headers of the letter that say this; they stand behind those of the record.
     #[must_use]
-    pub fn headers(&self, of_record: &[Header]) -> Vec<Header> {
+    pub fn headers(&self) -> Vec<Header> {
         let text = |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec()));
-        let ours = [
+        let mut ours = vec![
             text(CLASS, &self.class),
             text(MESSAGE, &self.message),
             text(STAGE, &self.stage),
@@ -69,13 +72,21 @@ impl SetAside {
             text(OFFSET, &self.offset.to_string()),
             (TIMESTAMP.to_owned(), self.timestamp.map(|t| t.to_string().into_bytes())),
         ];
-        of_record.iter().cloned().chain(ours).collect()
+        ours.extend(self.truncated.as_deref().map(|what| text(TRUNCATED, what)));
+        ours
     }
 
     /// What the headers of a letter say, and those that the record had itself. Of a name that comes more than once the last
     /// is ours. `None`: these are not the headers of a letter.
     #[must_use]
     pub fn read(headers: &[Header]) -> Option<(Self, Vec<Header>)> {
+        // Only a letter that is not whole has it, and then at the end; anywhere else it is the record's own.
+        let (truncated, headers) = match headers.split_last() {
+            Some(((name, Some(what)), before)) if name == TRUNCATED => {
+                (Some(String::from_utf8_lossy(what).into_owned()), before)
+            }
+            _ => (None, headers),
+        };
         let said = |name| text_of(headers, name);
         let why = Self {
             class: said(CLASS)?,
@@ -85,6 +96,7 @@ impl SetAside {
             partition: said(PARTITION)?.parse().ok()?,
             offset: said(OFFSET)?.parse().ok()?,
             timestamp: said(TIMESTAMP).and_then(|t| t.parse().ok()),
+            truncated,
         };
         Some((why, without_last(headers, &ALL)))
     }
@@ -215,11 +227,17 @@ mod tests {
             partition: 1,
             offset: 5,
             timestamp: Some(9),
+            truncated: None,
         }
     }
 
+    /// Headers of the letter of a record with these.
+    fn of_letter(why: &SetAside, own: &[Header]) -> Vec<Header> {
+        [own, &why.headers()].concat()
+    }
+
     fn names() -> impl Strategy<Value = String> {
-        let known = ALL.iter().chain(&[REPLAYED_FROM, REPLAYED_ATTEMPTS, REPLAYED_LETTER, "traceparent"]);
+        let known = ALL.iter().chain(&[TRUNCATED, REPLAYED_FROM, REPLAYED_ATTEMPTS, REPLAYED_LETTER, "traceparent"]);
         let known: Vec<String> = known.map(|name| (*name).to_owned()).collect();
         prop_oneof![proptest::sample::select(known), "[a-z.]{0,8}"]
     }
@@ -230,10 +248,10 @@ mod tests {
         fn what_a_letter_adds_is_taken_off_again(
             own in proptest::collection::vec((names(), proptest::option::of(proptest::collection::vec(any::<u8>(), 0..5))), 0..12),
             (partition, offset, timestamp) in (any::<i32>(), any::<i64>(), proptest::option::of(any::<i64>())),
-            message in ".{0,20}",
+            (message, truncated) in (".{0,20}", proptest::option::of(".{0,20}")),
         ) {
-            let why = SetAside { message, partition, offset, timestamp, ..why() };
-            prop_assert_eq!(SetAside::read(&why.headers(&own)), Some((why, own)));
+            let why = SetAside { message, partition, offset, timestamp, truncated, ..why() };
+            prop_assert_eq!(SetAside::read(&of_letter(&why, &own)), Some((why, own)));
         }
 
         #[test]
@@ -247,7 +265,7 @@ mod tests {
     #[test]
     fn a_replayed_record_has_its_own_headers_and_one_mark() {
         let own = vec![header("a", "1"), (String::from("a"), None), header("error.class", "mine")];
-        let (read, headers) = SetAside::read(&why().headers(&own)).unwrap();
+        let (read, headers) = SetAside::read(&of_letter(&why(), &own)).unwrap();
         let place = Place { partition: 2, offset: 7 };
         let first = Letter { place, why: read, headers, ..Letter::default() };
         assert_eq!((first.attempts(), first.replayed_from()), (0, None));
@@ -256,7 +274,8 @@ mod tests {
         assert_eq!(sent, [&own[..], &marks].concat());
         // It fails again.
         let place = Place { partition: 2, offset: 9 };
-        let second = Letter { place, headers: SetAside::read(&why().headers(&sent)).unwrap().1, ..Letter::default() };
+        let second =
+            Letter { place, headers: SetAside::read(&of_letter(&why(), &sent)).unwrap().1, ..Letter::default() };
         assert_eq!((second.attempts(), second.replayed_from().as_deref()), (1, Some("t.dead-letters/2/7")));
         let marks = [header(REPLAYED_FROM, "t.dead-letters/2/9"), header(REPLAYED_ATTEMPTS, "2")];
         assert_eq!(second.replayed_headers("t.dead-letters"), [&own[..], &marks].concat());
@@ -269,7 +288,7 @@ mod tests {
         assert_eq!(marked(&letter.mark()), Some((place, "t.load/1".to_owned())));
         assert_eq!(SetAside::read(&letter.mark()), None);
         // A mark that was itself sent to a stage and set aside is a letter.
-        assert_eq!(marked(&why().headers(&letter.mark())), None);
+        assert_eq!(marked(&of_letter(&why(), &letter.mark())), None);
     }
 
     #[test]

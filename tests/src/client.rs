@@ -79,6 +79,20 @@ pub fn topic_setting(bootstrap: &str, topic: &str, key: &str) -> anyhow::Result<
     Ok(resource.get(key).and_then(|entry| entry.value.clone()))
 }
 
+/// Sets a setting of a topic; its others go back to the broker's defaults.
+///
+/// # Errors
+/// Where the broker refuses.
+pub fn set_topic_setting(bootstrap: &str, topic: &str, key: &str, value: &str) -> anyhow::Result<()> {
+    use rdkafka::admin::{AlterConfig, ResourceSpecifier};
+    let admin: AdminClient<DefaultClientContext> = config(bootstrap).create()?;
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
+    let changed = block_on(admin.alter_configs([&change], &AdminOptions::new()))?;
+    changed
+        .into_iter()
+        .try_for_each(|result| result.map(drop).map_err(|(what, code)| anyhow::anyhow!("{what:?}: {code}")))
+}
+
 /// rdkafka's admin calls are futures that its own thread completes: polling them now and then is enough.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
@@ -146,7 +160,7 @@ impl Counter {
     /// # Errors
     /// Where no client could be made.
     pub fn new(bootstrap: &str, topic: &str) -> anyhow::Result<Self> {
-        Ok(Self { consumer: reader(bootstrap)?, topic: topic.into() })
+        Ok(Self { consumer: reader(bootstrap, "read_committed")?, topic: topic.into() })
     }
 
     /// End offsets less start offsets, over all partitions.
@@ -183,12 +197,36 @@ pub fn wait_for_count(bootstrap: &str, topic: &str, wanted: u64, timeout: Durati
     Counter::new(bootstrap, topic)?.wait_for(wanted, timeout)
 }
 
-/// All records of a topic by partition and offset, up to the end that it had when asked.
+/// All records of a topic by partition and offset, up to the end that it had when asked; of transactions only those that are
+/// committed.
 ///
 /// # Errors
 /// Where the broker does not give them in time.
 pub fn read_all(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Raw>> {
-    let consumer = reader(bootstrap)?;
+    read_to_the_end(reader(bootstrap, "read_committed")?, topic)
+}
+
+/// As [`read_all`], with what was taken back or is not committed yet.
+///
+/// # Errors
+/// As [`read_all`].
+pub fn read_uncommitted(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Raw>> {
+    read_to_the_end(reader(bootstrap, "read_uncommitted")?, topic)
+}
+
+/// Offsets of a topic that stand behind a transaction which has not ended.
+///
+/// # Errors
+/// Where the broker does not tell.
+pub fn behind_open_transactions(bootstrap: &str, topic: &str) -> anyhow::Result<i64> {
+    let end = |isolation| -> anyhow::Result<i64> {
+        Ok(ranges(&reader(bootstrap, isolation)?, topic)?.iter().map(|(_, _, high)| high).sum())
+    };
+    let readable = end("read_committed")?;
+    Ok(end("read_uncommitted")? - readable)
+}
+
+fn read_to_the_end(consumer: BaseConsumer, topic: &str) -> anyhow::Result<Vec<Raw>> {
     let ranges = ranges(&consumer, topic)?;
     let mut assignment = TopicPartitionList::new();
     for (partition, low, high) in &ranges {
@@ -220,8 +258,9 @@ pub fn read_all(bootstrap: &str, topic: &str) -> anyhow::Result<Vec<Raw>> {
     Ok(records)
 }
 
-fn reader(bootstrap: &str) -> anyhow::Result<BaseConsumer> {
+fn reader(bootstrap: &str, isolation: &str) -> anyhow::Result<BaseConsumer> {
     let mut config = config(bootstrap);
+    config.set("isolation.level", isolation);
     config.set("group.id", "tests-reader").set("enable.auto.commit", "false").set("check.crcs", "true");
     config.set("fetch.wait.max.ms", "10").set("auto.offset.reset", "error").set("enable.partition.eof", "false");
     Ok(config.create()?)

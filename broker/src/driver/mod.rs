@@ -9,9 +9,12 @@
 //!   └──────── commit the lowest contiguous acknowledged offset, with where state comes back from <──┘
 //! ```
 //!
+//! Under exactly-once outputs and offsets are one transaction instead (`exactly_once.rs`, `transaction.rs`).
+//!
 //! Everything here runs on one thread; delivery reports arrive on the client's.
 
 mod backpressure;
+mod exactly_once;
 mod positions;
 mod publish;
 mod restoring;
@@ -23,6 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::CommitMode;
+use tidegate_schemas::Topic;
 use tidegate_schemas::codec::{Encoder, SchemaIds};
 use tidegate_schemas::records::Record;
 
@@ -30,8 +34,10 @@ use crate::checkpoints::CheckpointTopic;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{DRAIN, GroupEvent, SharedLedger};
+use crate::guarantee::Processing;
 use crate::intake::{Intake, Item};
 use crate::job::{Job, Member};
+use crate::limits;
 use crate::logging::QuietLog;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
@@ -44,44 +50,58 @@ use side::SideInput;
 
 /// Time between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(500);
+/// Time before a producer is made anew.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs a stage until `stop` is set or something fails that waiting does not mend.
+/// Runs a stage until `stop` is set or something fails that waiting does not mend. Under exactly-once, a producer that is of
+/// no use any more is not such a thing: all is made anew, with state as on an assignment. Nor is a topic that takes smaller
+/// records than it did.
 ///
 /// # Errors
-/// An unreachable broker or a missing topic at the start; a refusal by the broker later.
-pub fn run_stage<S: Stage>(stage: S, job: &Job<'_>) -> Result<(), BrokerError> {
-    let mut driver = match Driver::new(stage, job) {
-        // Stopped while it waited for the schema registry: nothing was begun.
-        Err(BrokerError::Schema(e)) if e.is_retryable() && job.stop.is_set() => return Ok(()),
+/// An unreachable broker or a missing topic at the start; a refusal by the broker later; [`BrokerError::Embedded`] where
+/// exactly-once is wanted of the embedded broker.
+pub fn run_stage<S: Stage>(mut stage: S, job: &Job<'_>) -> Result<(), BrokerError> {
+    if job.processing.is_exactly_once() {
+        job.settings.check_transactions()?;
+    }
+    let limit_of_now = |stage: &S| {
+        let kept = stage.keeps_checkpoints().then_some(Topic::Checkpoints);
+        let topics: Vec<Topic> = [stage.output(), Topic::DeadLetters].into_iter().chain(kept).collect();
+        limits::of_topics(job.settings, &topics)
+    };
+    let (mut limit, mut made_anew) = (limit_of_now(&stage), false);
+    loop {
+        let outcome = run_once(&mut stage, job, limit);
+        let Err(e) = &outcome else { return outcome };
+        let again = match e {
+            // Nothing is mended where the limit is as it was.
+            BrokerError::TooLarge { .. } => std::mem::replace(&mut limit, limit_of_now(&stage)) != limit,
+            e => job.processing.is_exactly_once() && (e.wants_another_producer() || (made_anew && e.is_retryable())),
+        };
+        if !again || job.stop.is_set() {
+            return outcome;
+        }
+        tracing::warn!("{}: beginning again with another producer: {e}", stage.name());
+        made_anew = true;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// As long as its producer is good.
+fn run_once<S: Stage>(stage: &mut S, job: &Job<'_>, limit: Option<usize>) -> Result<(), BrokerError> {
+    let mut driver = match Driver::new(stage, job, limit) {
+        // Stopped while it waited for the schema registry or for its coordinator: nothing was begun.
+        Err(e) if e.is_retryable() && job.stop.is_set() => return Ok(()),
         made => made?,
     };
-    let mut batch = Vec::new();
-    let mut last_commit = Instant::now();
-    while !job.stop.is_set() {
-        let wait = driver.patience();
-        let Driver { intake, stage, .. } = &mut driver;
-        intake.poll(&mut batch, job.max_batch.max(1), wait, &|r, k, t| stage.check(r, k, t))?;
-        driver.serve_events(&mut batch)?;
-        driver.take_side()?;
-        driver.process(&mut batch)?;
-        driver.restore_a_slice()?;
-        if let Some(message) = driver.ledger.failure() {
-            return Err(BrokerError::Refused { what: "delivering an output".into(), message });
-        }
-        if last_commit.elapsed() >= COMMIT_EVERY {
-            driver.commit(CommitMode::Async);
-            last_commit = Instant::now();
-        }
-    }
-    if let Err(e) = driver.publisher.flush(DRAIN) {
-        tracing::warn!("{}: stopping with outputs in flight, they will be made again: {e}", driver.stage.name());
-    }
-    driver.commit(CommitMode::Sync);
-    Ok(())
+    let outcome = driver.work(job);
+    driver.forget(&driver.resume.keys().copied().collect::<Vec<_>>());
+    outcome
 }
 
 struct Driver<'a, S: Stage> {
-    stage: S,
+    stage: &'a mut S,
+    processing: Processing,
     intake: Intake<S::Input>,
     publisher: Arc<Publisher>,
     ledger: Arc<SharedLedger>,
@@ -109,7 +129,7 @@ struct Driver<'a, S: Stage> {
 }
 
 impl<'a, S: Stage> Driver<'a, S> {
-    fn new(stage: S, job: &'a Job<'a>) -> Result<Self, BrokerError> {
+    fn new(stage: &'a mut S, job: &'a Job<'a>, limit: Option<usize>) -> Result<Self, BrokerError> {
         let settings = job.settings;
         let input = settings.topic(stage.input());
         let output = settings.topic(stage.output());
@@ -125,9 +145,10 @@ impl<'a, S: Stage> Driver<'a, S> {
         let checkpoints = stage.keeps_checkpoints().then(|| CheckpointTopic::new(&input, settings, ids)).transpose()?;
         let encoder = Encoder::new(stage.output(), S::Output::KIND, ids)?;
         let Member { intake, publisher, ledger, dead_letters } =
-            job.join(stage.name(), stage.input(), stage.depends_on_past())?;
+            job.join(stage.name(), stage.input(), stage.depends_on_past(), job.processing, limit)?;
         Ok(Self {
             stage,
+            processing: job.processing,
             intake,
             publisher,
             ledger,
@@ -151,6 +172,47 @@ impl<'a, S: Stage> Driver<'a, S> {
         })
     }
 
+    /// Until `stop` is set.
+    fn work(&mut self, job: &Job<'_>) -> Result<(), BrokerError> {
+        let mut batch = Vec::new();
+        let mut last_commit = Instant::now();
+        while !job.stop.is_set() {
+            let wait = self.until_due(self.patience());
+            let Driver { intake, stage, .. } = self;
+            intake.poll(&mut batch, job.max_batch.max(1), wait, &|r, k, t| stage.check(r, k, t))?;
+            self.serve_events(&mut batch)?;
+            self.go_back_if_aborted(&mut batch)?;
+            self.take_side()?;
+            self.process(&mut batch)?;
+            self.serve_transaction(&mut batch)?;
+            self.restore_a_slice()?;
+            if let Some(e) = self.ledger.take_failure() {
+                return Err(e);
+            }
+            if last_commit.elapsed() >= COMMIT_EVERY {
+                self.commit(CommitMode::Async);
+                last_commit = Instant::now();
+            }
+        }
+        if self.processing.is_exactly_once() {
+            self.end_transaction(DRAIN);
+        } else if let Err(e) = self.publisher.flush(DRAIN) {
+            tracing::warn!("{}: stopping with outputs in flight, they will be made again: {e}", self.stage.name());
+        }
+        self.commit(CommitMode::Sync);
+        Ok(())
+    }
+
+    /// Drops the state of partitions.
+    fn forget(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            self.stage.revoked(*partition);
+            self.resume.remove(partition);
+            self.position.remove(partition);
+        }
+        self.stop_restoring(partitions);
+    }
+
     /// Takes changes of the assignment in. All of `batch` was polled before them.
     fn serve_events(&mut self, batch: &mut Vec<Item<S::Input>>) -> Result<(), BrokerError> {
         while let Some(event) = self.intake.next_event() {
@@ -158,15 +220,14 @@ impl<'a, S: Stage> Driver<'a, S> {
                 GroupEvent::Revoked(revoked) => {
                     // It was not taken, so its new owner, maybe we ourselves, reads it again.
                     batch.retain(|item| !revoked.contains(&item.source().partition));
-                    for partition in revoked.iter().copied() {
-                        self.stage.revoked(partition);
-                        self.resume.remove(&partition);
-                        self.position.remove(&partition);
-                    }
-                    self.stop_restoring(&revoked);
+                    self.forget(&revoked);
                     self.status.joined.store(!self.resume.is_empty(), Ordering::Relaxed);
                 }
                 GroupEvent::Assigned(resumes) => {
+                    if !resumes.is_empty() {
+                        // A restore takes its time: no transaction stays open meanwhile.
+                        self.end_transaction(DRAIN);
+                    }
                     for r in &resumes {
                         self.ledger.lock().assign(r.partition, r.past);
                         self.resume.insert(r.partition, r.resume);

@@ -83,20 +83,27 @@ impl<S: Stage> Driver<'_, S> {
     pub(super) fn commit(&mut self, mode: CommitMode) {
         self.tell_repeated();
         self.note_controls();
+        self.mark_rewinds();
+        match self.intake.commit(mode) {
+            Ok(done) => self.note_committed(done),
+            Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
+        }
+        report_lag(self.intake.context(), self.metrics, self.status);
+    }
+
+    /// Notes from where the state of now is rebuilt.
+    pub(super) fn mark_rewinds(&mut self) {
         for (partition, position) in &self.position {
             if let Some(past) = self.stage.rewind_to(*partition) {
                 self.ledger.lock().mark(*partition, *position, past);
             }
         }
-        match self.intake.commit(mode) {
-            Ok(done) => {
-                for (partition, offset) in done {
-                    self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
-                }
-            }
-            Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
+    }
+
+    pub(super) fn note_committed(&self, done: Vec<(i32, i64)>) {
+        for (partition, offset) in done {
+            self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
         }
-        report_lag(self.intake.context(), self.metrics, self.status);
     }
 }
 
@@ -105,6 +112,10 @@ pub(crate) fn report_lag(context: &GroupContext, metrics: &Metrics, status: &Wor
     let lags = context.lag.lock().map(|l| l.clone()).unwrap_or_default();
     for (partition, lag) in &lags {
         metrics.lag.with_label_values(&[partition.to_string()]).set(*lag);
+    }
+    let ends = context.ends.lock().map(|e| e.clone()).unwrap_or_default();
+    for end in ends {
+        metrics.unstable.with_label_values(&[end.partition.to_string()]).set(end.unstable());
     }
     status.lag.store(lags.iter().map(|(_, lag)| lag).sum(), Ordering::Relaxed);
     status.lag_known.store(lags.len() as i64 >= status.assigned(), Ordering::Relaxed);

@@ -7,11 +7,13 @@ use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use super::Driver;
 use super::backpressure::Backpressure;
+use crate::acknowledge::NO_TICKET;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
 use crate::intake::Item;
+use crate::partition::PartitionReader;
 use crate::publisher::Outgoing;
-use crate::stage::{Keyed, Received, Stage, Verdict};
+use crate::stage::{Keyed, Received, Rejection, Source, Stage, Verdict};
 use crate::status::{Metrics, WorkStatus};
 
 impl<S: Stage> Driver<'_, S> {
@@ -79,7 +81,9 @@ impl<S: Stage> Driver<'_, S> {
             counts.rebuilt += 1;
             return Ok(());
         }
-        counts.live += 1;
+        if !self.may_send() {
+            return Ok(());
+        }
         let keeps = self.checkpoints.is_some();
         let is_sent = |v: &&&Verdict<S::Output>| match v {
             Verdict::Output(_) => true,
@@ -88,7 +92,13 @@ impl<S: Stage> Driver<'_, S> {
         };
         let outputs = verdicts.iter().filter(is_sent).count();
         let ticket = self.ledger.lock().take(source.partition, source.offset, outputs as u32);
+        // It is not ours any more: its new owner answers it.
+        if ticket == NO_TICKET {
+            return Ok(());
+        }
+        counts.live += 1;
         let mut paused = Backpressure::new(&self.intake);
+        let mut too_large = Vec::new();
         for verdict in verdicts {
             match verdict {
                 Verdict::Output(output) => {
@@ -104,14 +114,21 @@ impl<S: Stage> Driver<'_, S> {
                         ..Outgoing::default()
                     };
                     let send = |record: &Outgoing<'_>| self.publisher.send_with(record, ticket, || paused.wait());
-                    with_trace(trace.as_ref(), record, send)?;
+                    match with_trace(trace.as_ref(), record, send) {
+                        Err(e @ BrokerError::TooLarge { .. }) => too_large.push(e),
+                        sent => self.sent(sent)?,
+                    }
                 }
                 Verdict::Keep(node_id, checkpoint) => {
                     let Some(topic) = &self.checkpoints else { continue };
                     let kept = (&**node_id, checkpoint.as_deref());
-                    let bytes = topic.send(source.partition, kept, &self.publisher, ticket, || paused.wait())?;
-                    self.metrics.checkpoints.inc();
-                    self.metrics.checkpoint_bytes.inc_by(bytes as u64);
+                    match topic.send(source.partition, kept, &self.publisher, ticket, || paused.wait()) {
+                        Ok(bytes) => {
+                            self.metrics.checkpoints.inc();
+                            self.metrics.checkpoint_bytes.inc_by(bytes as u64);
+                        }
+                        failed => self.sent(failed.map(drop))?,
+                    }
                 }
                 Verdict::Drop(reason) => {
                     self.metrics.dropped.with_label_values(&[reason.name()]).inc();
@@ -119,7 +136,21 @@ impl<S: Stage> Driver<'_, S> {
                 }
             }
         }
-        Ok(())
+        drop(paused);
+        too_large.iter().try_for_each(|e| self.set_cause_aside(source, e, ticket))
+    }
+
+    /// An output that its topic does not take: its input becomes a dead letter in its place.
+    fn set_cause_aside(&mut self, source: &Source, error: &BrokerError, ticket: usize) -> Result<(), BrokerError> {
+        let record = loop {
+            let reader = PartitionReader::open(self.settings, &source.topic, source.partition, Some(source.offset));
+            match reader.and_then(|mut reader| reader.at(source.offset)) {
+                Err(e) if e.is_retryable() && !self.intake.context().stop.is_set() => {}
+                read => break read?.unwrap_or_default(),
+            }
+        };
+        let rejection = Rejection { class: "output-too-large", message: error.to_string() };
+        self.send_letter(&DeadLetter::of_raw(record, source.clone(), rejection), ticket)
     }
 
     fn is_live(&self, partition: i32, offset: i64) -> bool {
@@ -127,12 +158,22 @@ impl<S: Stage> Driver<'_, S> {
     }
 
     fn set_aside(&mut self, letter: &DeadLetter) -> Result<(), BrokerError> {
+        if !self.may_send() {
+            return Ok(());
+        }
         let ticket = self.ledger.lock().take(letter.source.partition, letter.source.offset, 1);
+        if ticket == NO_TICKET {
+            return Ok(());
+        }
+        self.send_letter(letter, ticket)
+    }
+
+    fn send_letter(&self, letter: &DeadLetter, ticket: usize) -> Result<(), BrokerError> {
         self.metrics.dead_letters.with_label_values(&[letter.rejection.class]).inc();
         self.status.dead_letters.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("{}: set aside: {}", letter.source, letter.rejection.message);
         let mut paused = Backpressure::new(&self.intake);
-        self.dead_letters.send(letter, &self.publisher, ticket, || paused.wait())
+        self.sent(self.dead_letters.send(letter, &self.publisher, ticket, || paused.wait()))
     }
 }
 

@@ -8,7 +8,7 @@ use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
 use crate::args::{Common, MetricsFlag};
-use crate::config::{Settings, Share};
+use crate::config::{Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, shutdown, telemetry};
 
@@ -45,6 +45,9 @@ pub(crate) struct Run {
     /// deliver: write one file a node into this folder
     #[arg(long, value_name = "DIR", env = "TIDEGATE_FOLDER")]
     folder: Option<std::path::PathBuf>,
+    /// How often an answer may stand on the topics; exactly_once wants a real Kafka [default: at_least_once]
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "GUARANTEE", env = "TIDEGATE_GUARANTEE")]
+    guarantee: Option<Guarantee>,
     /// Serve the schema registry's REST API for our catalogue here
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_LISTEN")]
     listen: Option<String>,
@@ -61,6 +64,9 @@ impl Run {
         let kafka = settings.kafka()?;
         let stop = shutdown::on_signals()?;
         super::reach(&kafka)?;
+        if settings.processing.promise()?.is_exactly_once() {
+            kafka.check_transactions()?;
+        }
         if let Some(address) = &self.listen {
             let at = http::serve(address, registry::router(&kafka.prefix), &stop)?;
             tracing::info!("schema registry at http://{at}");
@@ -89,6 +95,7 @@ impl Run {
         let mut settings = Settings::load(common)?;
         settings.forecast.model = self.model.clone().or(settings.forecast.model);
         settings.forecast.max_batch = self.max_batch.or(settings.forecast.max_batch);
+        settings.processing.guarantee = self.guarantee.or(settings.processing.guarantee);
         settings.quota.policy = self.policy.or(settings.quota.policy);
         settings.quota.target = self.target.or(settings.quota.target);
         settings.quota.min_scale = self.min_scale.or(settings.quota.min_scale);

@@ -33,7 +33,7 @@ use tidegate_schemas::{CatalogueIds, SchemaIds};
 use crate::args::Common;
 use crate::exit::{self, failure};
 
-pub(crate) use processing::{Processing, Restore};
+pub(crate) use processing::{Guarantee, Processing, Restore};
 pub(crate) use quota::{Quota, Share};
 
 /// Batch of the stages where nothing else is set.

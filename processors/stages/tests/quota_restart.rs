@@ -124,6 +124,33 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// A process that was given up for dead repeats old commands behind newer ones, once or more often.
+    #[test]
+    fn late_commands_of_a_zombie_do_not_matter(
+        restart in 1_usize..600,
+        late in prop::collection::vec((any::<prop::sample::Index>(), 1_usize..50), 1..4),
+    ) {
+        let forecasts = forecasts(500);
+        let undisturbed = run(&forecasts, 64, &[]);
+        let topic = |at: usize| undisturbed[at].as_slice();
+        let mut stage = QuotaStage::new(settings());
+        let mut decoder = Decoder::new(Arc::new(CatalogueIds));
+        let repeated = late.iter().flat_map(|(begin, count)| {
+            let begin = begin.index(restart);
+            begin..(begin + count).min(restart)
+        });
+        for at in (0..restart).chain(repeated) {
+            stage.restore(PARTITION, decoder.decode(topic(at)).unwrap());
+        }
+        for (at, verdict) in stage.process(&forecasts[restart..]) {
+            let Verdict::Output(command) = verdict else { panic!("none is repeated") };
+            prop_assert!(bytes(&command) == topic(restart + at), "after {restart}, at {at}");
+        }
+    }
+}
+
 #[test]
 fn what_was_answered_is_not_answered_again() {
     let forecasts = forecasts(60);

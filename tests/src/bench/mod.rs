@@ -41,10 +41,8 @@ pub(crate) const SLICES: u64 = 4;
 /// Where a part is missing or one of the pipelines ends early.
 pub fn run(options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Report> {
     let kafka = Kafka::start(&KafkaOptions::default()).context("starting Kafka")?;
-    let mut fleet = Fleet::new(options.nodes, options.rounds(), INTERVAL_MS);
-    let tidegate = Tidegate::provision(kafka.bootstrap(), options)?;
-    say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
-    fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;
+    let tidegate = Tidegate::at_least_once(kafka.bootstrap(), options)?;
+    let mut fleet = filled(&kafka, &tidegate, options, say)?;
 
     // The bare loops run before and after, so that a warmer broker favours nobody; the faster run counts.
     let bare_before = bare_throughput(&kafka, &tidegate, options, "before", say)?;
@@ -52,20 +50,52 @@ pub fn run(options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Report>
     let running = tidegate.start()?;
     let ours = drain::drain(&kafka, &running, options.reports)?;
     let bare_after = bare_throughput(&kafka, &tidegate, options, "after", say)?;
+    let mut once = options.exactly_once.then(|| ExactlyOnce::drained(&kafka, options, say)).transpose()?;
 
     let bare = Bare::provision(kafka.bootstrap(), options, "paced", None)?;
     let bare_running = bare.start()?;
     let mut paced = Vec::new();
     for rate in &options.rates {
         say(&format!("{rate} reports/s, {SLICES} × {} s of each way in turn", options.seconds));
-        let (mut of_ours, mut of_bare) = (Slices::default(), Slices::default());
+        let (mut of_ours, mut of_bare, mut of_once) = (Slices::default(), Slices::default(), Slices::default());
         for _ in 0..SLICES {
             of_bare.measure(kafka.bootstrap(), &bare_running, &mut fleet.clone(), *rate, options.seconds)?;
             of_ours.measure(kafka.bootstrap(), &running, &mut fleet, *rate, options.seconds)?;
+            if let Some(once) = &mut once {
+                of_once.measure(kafka.bootstrap(), &once.running, &mut once.fleet, *rate, options.seconds)?;
+            }
         }
-        paced.push(report::Paced::new(*rate, of_ours.latency(), of_bare.latency()));
+        let of_once = once.as_ref().map(|_| of_once.latency());
+        paced.push(report::Paced::new(*rate, of_ours.latency(), of_bare.latency(), of_once));
     }
-    Ok(Report::new(options, &ours, &[bare_before, bare_after], paced))
+    Ok(Report::new(options, &ours, &[bare_before, bare_after], once.map(|once| once.drain).as_ref(), paced))
+}
+
+/// The stages under exactly_once.
+struct ExactlyOnce {
+    running: pipelines::Running,
+    drain: Drain,
+    fleet: Fleet,
+}
+
+impl ExactlyOnce {
+    /// At full speed, as the others.
+    fn drained(kafka: &Kafka, options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Self> {
+        let tidegate = Tidegate::exactly_once(kafka.bootstrap(), options)?;
+        let fleet = filled(kafka, &tidegate, options, say)?;
+        say("tidegate run forecast, tidegate run quota, exactly once");
+        let running = tidegate.start()?;
+        let drain = drain::drain(kafka, &running, options.reports)?;
+        Ok(Self { running, drain, fleet })
+    }
+}
+
+/// The fleet that has filled the load topic.
+fn filled(kafka: &Kafka, tidegate: &Tidegate, options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Fleet> {
+    let mut fleet = Fleet::new(options.nodes, options.rounds(), INTERVAL_MS);
+    say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
+    fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;
+    Ok(fleet)
 }
 
 /// The two bare hops over the same load topic, as two processes of their own.

@@ -25,6 +25,9 @@ pub struct BenchOptions {
     /// Model for the forecast stage, where not the shipped one.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// Also measures the stages under exactly_once, over the same reports.
+    #[arg(long)]
+    pub exactly_once: bool,
     /// Prints one object instead of tables.
     #[arg(long)]
     pub json: bool,

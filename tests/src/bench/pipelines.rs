@@ -10,7 +10,6 @@ use super::BenchOptions;
 use crate::process::wait_until;
 use crate::{binary, client, groups, places};
 
-const PREFIX: &str = "bench.";
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// From having partitions to having read what is kept of them, here nothing.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -73,27 +72,44 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(super) struct Tidegate {
     brokers: String,
+    prefix: &'static str,
     load: String,
     model: Option<String>,
+    guarantee: &'static str,
 }
 
 impl Tidegate {
+    /// What the stages promise where nothing is said.
+    pub(super) fn at_least_once(brokers: &str, options: &BenchOptions) -> anyhow::Result<Self> {
+        Self::provision(brokers, options, "bench.", "at_least_once")
+    }
+
+    pub(super) fn exactly_once(brokers: &str, options: &BenchOptions) -> anyhow::Result<Self> {
+        Self::provision(brokers, options, "once.", "exactly_once")
+    }
+
     /// Creates its topics.
-    pub(super) fn provision(brokers: &str, options: &BenchOptions) -> anyhow::Result<Self> {
+    fn provision(
+        brokers: &str,
+        options: &BenchOptions,
+        prefix: &'static str,
+        guarantee: &'static str,
+    ) -> anyhow::Result<Self> {
         let partitions = options.partitions.to_string();
-        let flags = ["--prefix", PREFIX, "--partitions", &partitions, "--replication-factor", "1"];
+        let flags = ["--prefix", prefix, "--partitions", &partitions, "--replication-factor", "1"];
         let arguments = [&["topics", "apply", "--brokers", brokers], &flags[..]].concat();
         let applied = binary::spawn(&arguments).wait(Duration::from_secs(60))?;
         if applied.code != Some(0) {
             bail!("the topics were not created: {}", applied.stderr);
         }
         let model = options.model.as_ref().map(|path| path.display().to_string());
-        Ok(Self { brokers: brokers.into(), load: Topic::Load.name(PREFIX), model })
+        Ok(Self { brokers: brokers.into(), prefix, load: Topic::Load.name(prefix), model, guarantee })
     }
 
     fn stage(&self, name: &'static str) -> anyhow::Result<(&'static str, Child)> {
         let mut command = Command::new(binary::path());
-        command.args(["run", name, "--brokers", &self.brokers, "--prefix", PREFIX, "--metrics-listen", "127.0.0.1:0"]);
+        command.args(["run", name, "--brokers", &self.brokers, "--prefix", self.prefix]);
+        command.args(["--metrics-listen", "127.0.0.1:0", "--guarantee", self.guarantee]);
         if let (Some(model), "forecast") = (&self.model, name) {
             command.args(["--model", model]);
         }
@@ -110,12 +126,12 @@ impl Pipeline for Tidegate {
         let second = self.stage("quota")?;
         let mut running = Running {
             input: self.load.clone(),
-            middle: Topic::Forecasts.name(PREFIX),
-            output: Topic::Quotas.name(PREFIX),
+            middle: Topic::Forecasts.name(self.prefix),
+            output: Topic::Quotas.name(self.prefix),
             kind: RecordKind::QuotaCommand,
             processes: vec![second],
         };
-        running.wait_until_joined(&self.brokers, &format!("{PREFIX}quota"))?;
+        running.wait_until_joined(&self.brokers, &format!("{}quota", self.prefix))?;
         running.processes.insert(0, self.stage("forecast")?);
         Ok(running)
     }

@@ -17,6 +17,8 @@ pub struct Report {
     pub nodes: u64,
     pub partitions: i32,
     pub tidegate: Throughput,
+    /// The stages under exactly_once, where asked for.
+    pub exactly_once: Option<Throughput>,
     pub bare_hops: Throughput,
     /// Rate of tidegate over that of the bare hops.
     pub ratio: f64,
@@ -46,15 +48,22 @@ pub struct Cpu {
 pub struct Paced {
     pub reports_per_s: u64,
     pub tidegate: Latency,
+    /// The stages under exactly_once, where asked for.
+    pub exactly_once: Option<Latency>,
     pub bare_hops: Latency,
     /// p99 of tidegate over that of the bare hops.
     pub p99_ratio: f64,
 }
 
 impl Paced {
-    pub(super) fn new(reports_per_s: u64, tidegate: Latency, bare_hops: Latency) -> Self {
+    pub(super) fn new(
+        reports_per_s: u64,
+        tidegate: Latency,
+        bare_hops: Latency,
+        exactly_once: Option<Latency>,
+    ) -> Self {
         let p99_ratio = tidegate.p99_ms / bare_hops.p99_ms;
-        Self { reports_per_s, tidegate, bare_hops, p99_ratio }
+        Self { reports_per_s, tidegate, exactly_once, bare_hops, p99_ratio }
     }
 }
 
@@ -76,7 +85,13 @@ impl Throughput {
 }
 
 impl Report {
-    pub(super) fn new(options: &BenchOptions, ours: &Drain, bare: &[Drain; 2], paced: Vec<Paced>) -> Self {
+    pub(super) fn new(
+        options: &BenchOptions,
+        ours: &Drain,
+        bare: &[Drain; 2],
+        once: Option<&Drain>,
+        paced: Vec<Paced>,
+    ) -> Self {
         let faster = if bare[0].rate() > bare[1].rate() { &bare[0] } else { &bare[1] };
         Self {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -84,6 +99,7 @@ impl Report {
             nodes: options.nodes,
             partitions: options.partitions,
             tidegate: Throughput::of(ours),
+            exactly_once: once.map(Throughput::of),
             bare_hops: Throughput::of(faster),
             ratio: ours.rate() / faster.rate(),
             paced,
@@ -99,7 +115,9 @@ impl fmt::Display for Report {
             "{reports} reports of {nodes} nodes, {partitions} partitions, {cores} cores shared with the broker\n"
         )?;
         writeln!(f, "full speed            reports/s   CPU µs a report: first  second    both  broker   seconds")?;
-        for (name, way) in [("forecast + quota", &self.tidegate), ("two bare hops", &self.bare_hops)] {
+        let once = self.exactly_once.as_ref().map(|once| ("… exactly once", once));
+        let ways = [("forecast + quota", &self.tidegate), ("two bare hops", &self.bare_hops)];
+        for (name, way) in ways.into_iter().chain(once) {
             let Cpu { first_process, second_process, both, broker } = way.cpu_us_per_report;
             let (rate, seconds) = (way.reports_per_s, way.seconds);
             let cpu = format!("{first_process:>7.2} {second_process:>7.2} {both:>7.2} {broker:>7.2}");
@@ -108,7 +126,9 @@ impl fmt::Display for Report {
         writeln!(f, "ratio to the bare hops: {:.2}\n", self.ratio)?;
         writeln!(f, "paced, three hops     reports/s     p50 ms     p99 ms  answered")?;
         for paced in &self.paced {
-            for (name, way) in [("forecast + quota", &paced.tidegate), ("bare hops", &paced.bare_hops)] {
+            let once = paced.exactly_once.as_ref().map(|once| ("… exactly once", once));
+            let ways = [("forecast + quota", &paced.tidegate), ("bare hops", &paced.bare_hops)];
+            for (name, way) in ways.into_iter().chain(once) {
                 let (rate, p50, p99) = (paced.reports_per_s, way.p50_ms, way.p99_ms);
                 writeln!(f, "{name:<20} {rate:>10} {p50:>10.2} {p99:>10.2}  {} of {}", way.answered, way.sent)?;
             }

@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use prometheus::Registry;
 use tidegate_broker::{
-    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Publisher, Received, Rejection, Stage, Stop, Verdict,
-    WorkStatus, run_stage,
+    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Past, Processing, Publisher, Received, Rejection, Stage,
+    Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_forecast::Model;
 use tidegate_quota::{PolicyName, Settings};
@@ -90,7 +90,9 @@ fn one<S: Stage>(stage: S, settings: &KafkaSettings) -> anyhow::Result<()> {
     let metrics = Metrics::new(&Registry::new(), stage.name())?;
     let (status, stop) = (WorkStatus::default(), Stop::default());
     let ids = Arc::new(CatalogueIds);
-    Ok(run_stage(stage, &Job { settings, ids, max_batch: 5000, metrics: &metrics, status: &status, stop: &stop })?)
+    let (metrics, status, stop) = (&metrics, &status, &stop);
+    let processing = Processing::default();
+    Ok(run_stage(stage, &Job { settings, ids, max_batch: 5000, processing, metrics, status, stop })?)
 }
 
 /// Passes on what every broken stage leaves as it is.
@@ -177,7 +179,16 @@ impl<S: Stage> Stage for Hasty<S> {
     fn depends_on_past(&self) -> bool {
         self.inner.depends_on_past()
     }
-    fn rewind_to(&mut self, partition: i32) -> Option<i64> {
+    fn rebuild_from(&mut self, partition: i32, past: Past) -> i64 {
+        self.inner.rebuild_from(partition, past)
+    }
+    fn rebuild(&mut self, batch: &[Received<S::Input>]) {
+        self.inner.rebuild(batch);
+    }
+    fn restored(&mut self, partition: i32) {
+        self.inner.restored(partition);
+    }
+    fn rewind_to(&mut self, partition: i32) -> Option<Past> {
         self.inner.rewind_to(partition)
     }
 }

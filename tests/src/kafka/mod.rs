@@ -30,6 +30,8 @@ const STARTS: usize = 3;
 pub struct KafkaOptions {
     /// Lines for server.properties, which win over ours.
     pub properties: Vec<(String, String)>,
+    /// Also listens here for who can name himself: user `alice`, password `secret` (SASL, mechanism PLAIN).
+    pub sasl_port: Option<u16>,
 }
 
 /// A running Kafka; stopped and its data removed when dropped or when this process ends.
@@ -57,6 +59,15 @@ pub fn own() -> Option<Kafka> {
     started().map_err(|why| parts::missing(Part::Kafka, &why)).ok()
 }
 
+/// As [`own`], with settings of its own.
+///
+/// # Panics
+/// As [`shared`].
+#[must_use]
+pub fn own_with(options: &KafkaOptions) -> Option<Kafka> {
+    started_with(options).map_err(|why| parts::missing(Part::Kafka, &why)).ok()
+}
+
 /// Whether this machine can have one; says what is missing as [`shared`] does.
 ///
 /// # Panics
@@ -67,8 +78,12 @@ pub fn is_possible() -> bool {
 }
 
 fn started() -> Result<Kafka, String> {
+    started_with(&KafkaOptions::default())
+}
+
+fn started_with(options: &KafkaOptions) -> Result<Kafka, String> {
     fetched()?;
-    Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
+    Ok(Kafka::start(options).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
 }
 
 /// Fetches the jars, or says why this machine can not have them.
@@ -130,7 +145,8 @@ impl Kafka {
 
 fn start_once(options: &KafkaOptions) -> anyhow::Result<Kafka> {
     let [port, controller_port] = free_ports()?;
-    let node = Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
+    let node =
+        Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
     let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), node };
     kafka.wait_until_ready()?;
     Ok(kafka)

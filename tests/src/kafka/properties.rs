@@ -8,6 +8,9 @@ use super::KafkaOptions;
 /// Any 16 bytes in base64; a fresh folder is formatted with it each time.
 pub(super) const CLUSTER_ID: &str = "dGlkZWdhdGUtdGVzdHMtMQ";
 
+/// Checks users against those that its own line names.
+const LOGIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+
 pub(super) fn text(folder: &Path, port: u16, controller_port: u16, options: &KafkaOptions) -> String {
     let mut text = format!(
         "process.roles=broker,controller
@@ -30,6 +33,18 @@ group.initial.rebalance.delay.ms=0
 ",
         folder.display()
     );
+    if let Some(sasl_port) = options.sasl_port {
+        let (plain, sasl) =
+            (format!("PLAINTEXT://127.0.0.1:{port}"), format!("SASL_PLAINTEXT://127.0.0.1:{sasl_port}"));
+        text += &format!(
+            "listeners={plain},{sasl},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners={plain},{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config={LOGIN} required user_alice=\"secret\";
+"
+        );
+    }
     for (key, value) in &options.properties {
         writeln!(text, "{key}={value}").unwrap_or_else(|e| unreachable!("a String takes every line: {e}"));
     }
@@ -62,5 +77,5 @@ pub(super) fn of_cluster(folder: &Path, id: usize, ports: [u16; 3], advertised: 
         ("num.io.threads", "4".into()),
     ];
     let properties = own.map(|(key, value)| (key.to_owned(), value)).to_vec();
-    text(folder, plain, controller, &KafkaOptions { properties })
+    text(folder, plain, controller, &KafkaOptions { properties, ..KafkaOptions::default() })
 }

@@ -19,6 +19,8 @@ pub(crate) struct Manner {
     pub(crate) session_s: u32,
     /// How the state comes back: the setting `processing.restore`.
     pub(crate) restore: &'static str,
+    /// Who shares the partitions out: `cooperative-sticky` moves them singly, `range` all at once.
+    pub(crate) assignor: &'static str,
 }
 
 /// A running process.
@@ -94,6 +96,7 @@ fn settings_text(manner: Manner) -> String {
     let mut text = format!("[processing]\nrestore = {:?}\n", manner.restore);
     text += &format!("[kafka]\n\"session.timeout.ms\" = {}000\n", manner.session_s);
     text += "\"heartbeat.interval.ms\" = 300\n";
+    writeln!(text, "\"partition.assignment.strategy\" = \"{}\"", manner.assignor).unwrap();
     if let Some(a_second) = manner.pace {
         writeln!(text, "\"linger.ms\" = 100\n\"queue.buffering.max.messages\" = {}", a_second / 10).unwrap();
         writeln!(text, "\"fetch.message.max.bytes\" = 8192").unwrap();

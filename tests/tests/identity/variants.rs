@@ -23,11 +23,14 @@ const TRIES: usize = 5;
 const SHORT_SESSION_S: u32 = 6;
 /// A process that is held while the topics are read, on a busy machine, stays in its group.
 const LONG_SESSION_S: u32 = 40;
-const WHOLE: Manner = Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S, restore: CHECKPOINTS };
 const CHECKPOINTS: &str = "checkpoints";
 const REWIND: &str = "rewind";
 /// Reports since the oldest checkpoint of a node are those of 9 windows at most, a minute apart.
 const SINCE_CHECKPOINT: u64 = 9 * 60;
+const SINGLY: &str = "cooperative-sticky";
+const ALL_AT_ONCE: &str = "range";
+const WHOLE: Manner =
+    Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S, restore: CHECKPOINTS, assignor: SINGLY };
 /// The state depends on 1,871 minutes; marks into the log stand every half hour, and reports are a minute apart.
 const REWIND_MS: i64 = (1_871 + 30 + 1) * 60_000;
 
@@ -55,12 +58,14 @@ struct Trial<'a> {
 
 type Variant = (&'static str, fn(&Trial<'_>));
 
-const VARIANTS: [Variant; 9] = [
+const VARIANTS: [Variant; 11] = [
     ("batches of 1", |trial| trial.in_batches_of(1)),
     ("batches of 7", |trial| trial.in_batches_of(7)),
     ("batches of 5000", |trial| trial.in_batches_of(5000)),
     ("a rewind that is bounded", |trial| trial.rewinds_as_far_as_the_reach()),
-    ("others join in the middle", |trial| trial.joined_in_the_middle()),
+    ("others join in the middle", |trial| trial.joined_in_the_middle(SINGLY)),
+    ("others join, and all partitions move", |trial| trial.joined_in_the_middle(ALL_AT_ONCE)),
+    ("frozen for longer than a session", |trial| trial.frozen_for_longer_than_a_session()),
     ("SIGTERM in the middle", |trial| trial.stopped_in_the_middle()),
     ("SIGKILL in the middle", |trial| trial.killed_in_the_middle(CHECKPOINTS)),
     ("SIGKILL in the middle, and by rewinding", |trial| trial.killed_in_the_middle(REWIND)),
@@ -154,9 +159,9 @@ impl<'a> Trial<'a> {
 
     /// A process at a pace, held still when it has forecast a share of the reports and many nodes are READY. One that got
     /// through before it could be held is given another try.
-    fn caught_in_the_middle(&self, session_s: u32, restore: &'static str) -> Process {
+    fn caught_in_the_middle(&self, manner: Manner) -> Process {
         for _ in 0..TRIES {
-            let process = Process::start(self.site, Manner { restore, ..self.caught_manner(session_s) });
+            let process = Process::start(self.site, manner);
             if self.catch(&process) {
                 return process;
             }
@@ -188,7 +193,8 @@ impl<'a> Trial<'a> {
     }
 
     fn caught_manner(&self, session_s: u32) -> Manner {
-        Manner { max_batch: CAUGHT_BATCH, pace: Some(self.plan.pace), session_s, restore: CHECKPOINTS }
+        let pace = Some(self.plan.pace);
+        Manner { max_batch: CAUGHT_BATCH, pace, session_s, restore: CHECKPOINTS, assignor: SINGLY }
     }
 
     /// What had been forecast when a process was gone: not all, or it was not caught in the middle.
@@ -200,22 +206,37 @@ impl<'a> Trial<'a> {
     }
 
     /// The others have begun to join by the time the first goes on.
-    fn joined_in_the_middle(&self) {
-        let first = self.caught_in_the_middle(LONG_SESSION_S, CHECKPOINTS);
-        let others = [(); 2].map(|()| Process::start(self.site, self.caught_manner(LONG_SESSION_S)));
+    fn joined_in_the_middle(&self, assignor: &'static str) {
+        let manner = Manner { assignor, ..self.caught_manner(LONG_SESSION_S) };
+        let first = self.caught_in_the_middle(manner);
+        let others = [(); 2].map(|()| Process::start(self.site, manner));
         first.resume();
         self.finish(std::iter::once(first).chain(others).collect(), 2);
     }
 
+    /// Its partitions are lost: what it answers late is the same, and it takes back no commit of its heir.
+    fn frozen_for_longer_than_a_session(&self) {
+        let frozen = self.caught_in_the_middle(self.caught_manner(SHORT_SESSION_S));
+        let heir = Process::start(self.site, WHOLE);
+        let done = || wait_until(PATIENCE, || self.site.is_done());
+        done().unwrap_or_else(|e| panic!("{e}: {}\n{}", self.progress(), heir.log()));
+        frozen.resume();
+        let back = || ["forecast", "quota"].iter().all(|stage| self.site.shares(stage).len() == 2);
+        let is_back = wait_until(PATIENCE, back);
+        is_back.unwrap_or_else(|e| panic!("it did not come back: {e}: {}\n{}", self.progress(), frozen.log()));
+        done().unwrap_or_else(|e| panic!("a commit was taken back: {e}: {}\n{}", self.progress(), frozen.log()));
+        self.finish(vec![frozen, heir], 1);
+    }
+
     /// It finds the signal when it goes on.
     fn stopped_in_the_middle(&self) {
-        drop(self.caught_in_the_middle(LONG_SESSION_S, CHECKPOINTS).stop_held());
+        drop(self.caught_in_the_middle(self.caught_manner(LONG_SESSION_S)).stop_held());
         self.goes_on_as_it_was(CHECKPOINTS);
         assert_eq!(self.outcome().forecasts.repeated, 0, "a stop in good order leaves nothing to repeat");
     }
 
     fn killed_in_the_middle(&self, restore: &'static str) {
-        self.caught_in_the_middle(SHORT_SESSION_S, restore).kill();
+        self.caught_in_the_middle(Manner { restore, ..self.caught_manner(SHORT_SESSION_S) }).kill();
         self.goes_on_as_it_was(restore);
     }
 

@@ -18,7 +18,7 @@ use tidegate_tests::binary::Running;
 use tidegate_tests::brokers;
 use tidegate_tests::kafka::{self, Kafka};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline, names, records, reports};
-use tidegate_tests::process::{signal, wait_until};
+use tidegate_tests::process::{is_running, signal, wait_until};
 
 const NODES: usize = 30;
 const ROUNDS: i64 = 150;
@@ -45,6 +45,25 @@ fn a_broker_that_is_frozen_for_longer_than_a_session_costs_nothing() {
         notices(running);
         signal(kafka.pid(), "CONT").unwrap();
     });
+}
+
+/// The first signal waits for what is in flight, and a broker that is away takes nothing: a second one does not wait.
+#[test]
+fn a_second_signal_ends_at_once() {
+    let Some(kafka) = kafka::own() else { return };
+    let pipeline = begun(&kafka, "twice");
+    let mut running = pipeline.start(&STAGES);
+    let load = reports(NODES, ROUNDS);
+    pipeline.send_load(&records(&load));
+    pipeline.wait_for(Topic::Forecasts, NODES, &running);
+    signal(kafka.pid(), "STOP").unwrap();
+    signal(running.pid(), "TERM").unwrap();
+    running.wait_for("a second signal ends at once", PATIENCE).unwrap();
+    assert!(is_running(running.pid()), "it did not wait for what is in flight:\n{}", running.stderr());
+    signal(running.pid(), "TERM").unwrap();
+    let ended = running.wait(PATIENCE).unwrap();
+    signal(kafka.pid(), "CONT").unwrap();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
 }
 
 /// Waits until the process has told that something is wrong: the harm was done.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
+mod bad_headers;
 mod bad_input;
 mod bad_settings;
 mod controls;
@@ -16,4 +17,6 @@ mod python_consumer;
 mod recordings;
 mod registry;
 mod shared_work;
+mod too_large;
 mod topics;
+mod unwelcome;

@@ -22,6 +22,7 @@ use super::Driver;
 use crate::error::BrokerError;
 use crate::group::Resume;
 use crate::settings::ASK;
+use crate::stable::{LOOK_EVERY, Settling};
 use crate::stage::Stage;
 use crate::tail::{From, Tail};
 
@@ -57,6 +58,8 @@ pub(super) struct Restoration {
     steps: VecDeque<Step>,
     /// What of the input is read again, once that is known.
     input: Option<Vec<(i32, Range<i64>)>>,
+    /// What is saved is read when no transaction on it is open.
+    settling: Option<Settling>,
     reading: Option<Tail>,
     decoder: Decoder,
     begun: Instant,
@@ -107,6 +110,7 @@ impl<S: Stage> Driver<'_, S> {
             partitions,
             steps,
             input: None,
+            settling: None,
             reading: None,
             decoder: Decoder::new(self.ids.clone()),
             begun: now,
@@ -158,8 +162,13 @@ impl<S: Stage> Driver<'_, S> {
         let Some(step) = job.steps.front().copied() else { return Ok(true) };
         let mut tail = match job.reading.take() {
             Some(tail) => tail,
+            None if !self.is_settled(job, step)? => {
+                job.not_before = Instant::now() + LOOK_EVERY;
+                return Ok(false);
+            }
             None => {
                 let tail = self.open(job, step)?;
+                job.settling = None;
                 tracing::info!("{}: reading {}, {} records", self.stage.name(), step.name(), tail.remaining());
                 (job.told, job.heard) = (Instant::now(), Instant::now());
                 tail
@@ -199,15 +208,29 @@ impl<S: Stage> Driver<'_, S> {
         Ok(false)
     }
 
+    /// The topic that saved records are read from; `None`: it is the input.
+    fn saved_on(&self, step: Step) -> Option<String> {
+        match step {
+            Step::Outputs => Some(self.output.clone()),
+            Step::Checkpoints => Some(self.settings.topic(tidegate_schemas::Topic::Checkpoints)),
+            Step::Input => None,
+        }
+    }
+
+    fn is_settled(&self, job: &mut Restoration, step: Step) -> Result<bool, BrokerError> {
+        let Some(topic) = self.saved_on(step) else { return Ok(true) };
+        let numbers = job.numbers();
+        if job.settling.is_none() {
+            job.settling = Some(Settling::begin(self.settings, &topic, &numbers)?);
+        }
+        job.settling.as_mut().map_or(Ok(true), |settling| settling.is_over(self.settings))
+    }
+
     fn open(&mut self, job: &mut Restoration, step: Step) -> Result<Tail, BrokerError> {
         let (settings, numbers) = (self.settings.unhurried(), job.numbers());
-        match step {
-            Step::Outputs => Tail::partitions(&settings, &self.output, &numbers, From::Beginning),
-            Step::Checkpoints => {
-                let topic = settings.topic(tidegate_schemas::Topic::Checkpoints);
-                Tail::partitions(&settings, &topic, &numbers, From::Beginning)
-            }
-            Step::Input => {
+        match self.saved_on(step) {
+            Some(topic) => Tail::partitions(&settings, &topic, &numbers, From::Beginning),
+            None => {
                 // The stage tells once: it is asked to open again after an outage.
                 let partitions = &job.partitions;
                 let known = job.input.get_or_insert_with(|| partitions.iter().map(|p| self.stretch(*p)).collect());

@@ -15,6 +15,8 @@ pub(super) enum Stays {
     FailedAgain,
     /// The topic that it came from keeps the last record of a key, which an older one would displace.
     Compacted,
+    /// It holds a part of its record only.
+    Truncated,
     /// It came from no topic of this pipeline.
     Foreign,
     /// The topic that it came from has no such partition any more.
@@ -28,6 +30,7 @@ impl Stays {
             Self::ReplayedBefore => "replayed_before",
             Self::FailedAgain => "failed_again",
             Self::Compacted => "compacted",
+            Self::Truncated => "truncated",
             Self::Foreign => "foreign",
             Self::NoPartition => "no_partition",
         }
@@ -39,6 +42,7 @@ impl Stays {
             Self::ReplayedBefore => "replayed before",
             Self::FailedAgain => "failed again after a replay (--again sends them too)",
             Self::Compacted => "from a compacted topic, where an older record would displace the newest of its key",
+            Self::Truncated => "not whole, for their record was too large for a letter: it stands at the source",
             Self::Foreign => "from no topic under this prefix",
             Self::NoPartition => "from a partition that their topic no longer has",
         }
@@ -78,6 +82,9 @@ impl Selection {
         }
         if source.cleanup() != Cleanup::Delete {
             return Ok(Some(Stays::Compacted));
+        }
+        if letter.why.truncated.is_some() {
+            return Ok(Some(Stays::Truncated));
         }
         if letter.attempts() > 0 && !self.again {
             return Ok(Some(Stays::FailedAgain));
@@ -119,6 +126,13 @@ mod tests {
         failed.headers.push((REPLAYED_FROM.into(), Some(b"t.dead-letters/0/2".to_vec())));
         assert_eq!(stays(&failed, false), Some(Stays::FailedAgain));
         assert_eq!(stays(&failed, true), None);
+    }
+
+    #[test]
+    fn a_part_of_a_record_stays() {
+        let mut part = letter(8, "t.load", 3);
+        part.why.truncated = Some("the value of 9 bytes is cut to 4".into());
+        assert_eq!(stays(&part, true), Some(Stays::Truncated));
     }
 
     #[test]

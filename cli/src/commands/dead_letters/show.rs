@@ -66,6 +66,9 @@ fn lines(letter: &Letter, is_replayed: bool, name: &str, decoded: Option<&Result
         let attempts = letter.attempts();
         lines.push(format!("           its record came from a replay of {from} (attempt {attempts}) and failed again"));
     }
+    if let Some(what) = &why.truncated {
+        lines.push(format!("not whole  {what}; all of it stands at the source"));
+    }
     lines.push(format!("key        {}", text::key(letter)));
     let value = |value: &Option<Vec<u8>>| value.as_deref().map_or_else(|| "(null)".to_owned(), text_or_hex);
     let headers: Vec<_> = letter.headers.iter().map(|(name, of)| format!("{name} = {}", value(of))).collect();
@@ -113,6 +116,7 @@ mod tests {
             partition: 1,
             offset: 523,
             timestamp: Some(1_767_571_199_990),
+            truncated: None,
         };
         Letter {
             place: Place { partition: 1, offset: 42 },

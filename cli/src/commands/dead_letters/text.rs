@@ -54,7 +54,7 @@ fn first_words(message: &str) -> String {
 
 /// A letter as an object, without its bytes.
 pub(super) fn object(letter: &Letter, is_replayed: bool) -> Value {
-    let SetAside { class, message, stage, topic, partition, offset, timestamp } = &letter.why;
+    let SetAside { class, message, stage, topic, partition, offset, timestamp, truncated } = &letter.why;
     json!({
         "partition": letter.place.partition,
         "offset": letter.place.offset,
@@ -65,6 +65,7 @@ pub(super) fn object(letter: &Letter, is_replayed: bool) -> Value {
         "source": { "topic": topic, "partition": partition, "offset": offset, "timestamp": timestamp },
         "key": letter.key.as_deref().map(text_or_hex),
         "bytes": letter.value.as_deref().map(<[u8]>::len),
+        "truncated": truncated,
         "attempts": letter.attempts(),
         "replayed_from": letter.replayed_from(),
         "replayed": is_replayed,
@@ -112,6 +113,7 @@ mod tests {
             partition: 1,
             offset: 523,
             timestamp: None,
+            truncated: None,
         };
         let (place, when) = (Place { partition: 1, offset: 42 }, Some(1_767_571_200_000));
         Letter { place, when, why, key: Some(b"node-0".to_vec()), ..Letter::default() }

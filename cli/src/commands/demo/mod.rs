@@ -115,6 +115,9 @@ impl Demo {
             let embedded = EmbeddedBroker::start(settings.prefix().unwrap_or("tidegate."), PARTITIONS)?;
             let mut kafka = embedded.settings();
             kafka.extra = settings.kafka()?.extra;
+            if settings.processing.promise()?.is_exactly_once() {
+                kafka.check_transactions()?;
+            }
             return Ok((Some(embedded), kafka));
         }
         let mut kafka = settings.kafka()?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tidegate_broker::{Acknowledge, NO_TICKET, Outgoing, Publisher, Stop};
+use tidegate_broker::{Acknowledge, BrokerError, NO_TICKET, Outgoing, Publisher, Stop};
 use tidegate_schemas::dead_letters::{Header, Letter, borrowed};
 
 use super::super::topic::LetterTopic;
@@ -60,8 +60,8 @@ impl Acknowledge for Reports {
         }
     }
 
-    fn failed(&self, ticket: usize, message: String) {
-        self.push(ticket, Err(message));
+    fn failed(&self, ticket: usize, error: BrokerError) {
+        self.push(ticket, Err(error.to_string()));
     }
 }
 
