@@ -11,7 +11,8 @@ use crate::binary;
 use crate::client::{self, Raw};
 
 use super::checker::Answers;
-use super::site::{CALM, QUOTA, Site, provision};
+use super::place::QUOTA;
+use super::site::{CALM, Site, provision};
 use super::stream::Stream;
 
 /// Without anything new.

@@ -23,8 +23,10 @@ pub mod findings;
 pub mod inject;
 pub mod kinds;
 pub mod lanes;
+pub mod load;
 pub mod member;
 pub mod options;
+mod place;
 pub mod poison;
 pub mod proxy;
 pub mod reading;
@@ -37,5 +39,5 @@ pub mod stream;
 pub mod watch;
 
 pub use options::{FaultOptions, Guarantee};
+pub use place::Program;
 pub use run::{Outcome, run};
-pub use site::Program;

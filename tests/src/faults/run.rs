@@ -13,13 +13,14 @@ use super::checker::{Answers, Evidence, Verdict, judge};
 use super::findings::Wrong;
 use super::kinds::Kind;
 use super::lanes::{self, Done};
+use super::load::{HISTORY_ROUNDS, Load};
 use super::member::Member;
 use super::options::{FaultOptions, Guarantee};
+use super::place::Program;
 use super::reading::Reading;
 use super::report::Report;
 use super::schedule::schedule;
-use super::sender::{HISTORY_ROUNDS, Load};
-use super::site::{CALM, HIT, PARTITIONS, Program, Site};
+use super::site::{CALM, HIT, PARTITIONS, Site};
 use super::stream::Stream;
 use super::{calm, delivery};
 

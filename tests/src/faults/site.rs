@@ -8,8 +8,7 @@
 //!              both ─> tidegate schemas serve
 //! ```
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -18,13 +17,14 @@ use tidegate_schemas::Topic;
 
 use crate::kafka::cluster::Cluster;
 use crate::receiver::Receiver;
-use crate::{binary, groups, places};
+use crate::{binary, groups};
 
 use super::clock::Clock;
 use super::delivery::{SmallDisk, Taken};
-use super::kinds::{CLOCKED, Kind, PROCESSES, SESSION_S};
+use super::kinds::{CLOCKED, Kind, PROCESSES};
 use super::member::Member;
 use super::options::Guarantee;
+use super::place::{Place, Program, registry, settings_text};
 use super::proxy::Proxy;
 use super::sender::Sender;
 use super::watch::Watch;
@@ -36,15 +36,6 @@ pub const HIT: &str = "hits.";
 /// Prefix of the undisturbed run's topics, of the same length.
 pub const CALM: &str = "calm.";
 const START_TIMEOUT: Duration = Duration::from_secs(240);
-
-/// Which program the three processes run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// `tidegate`.
-    Tidegate,
-    /// A deliberately broken one, with the word that says how.
-    Broken(&'static str),
-}
 
 /// Everything that can be harmed, running.
 #[derive(Debug)]
@@ -168,89 +159,6 @@ impl Site {
         self.all().try_for_each(Member::supervise)
     }
 }
-
-/// How our processes find their way.
-struct Place {
-    brokers: String,
-    settings: PathBuf,
-    registry: String,
-    program: Program,
-}
-
-impl Place {
-    fn arguments(&self, stages: &[&str]) -> Vec<String> {
-        let settings = self.settings.display().to_string();
-        let place = ["--brokers", &self.brokers, "--prefix", HIT, "--config", &settings];
-        let registry = ["--schema-registry-url", &self.registry];
-        let words = [&["run"], stages, &place, &registry].concat();
-        words.into_iter().map(ToOwned::to_owned).collect()
-    }
-
-    fn process(&self, number: usize, clock: Option<Clock>) -> Member {
-        let (program, arguments) = (self.program, self.arguments(&["forecast", "quota"]));
-        Member::new(&format!("process {number}"), move || {
-            let mut command = match program {
-                Program::Tidegate => Command::new(binary::path()),
-                Program::Broken(how) => {
-                    let mut command = Command::new(places::executables().join("broken-run"));
-                    command.arg(how);
-                    command
-                }
-            };
-            if let Some(clock) = &clock {
-                clock.lend(&mut command);
-            }
-            command.args(&arguments);
-            command
-        })
-    }
-
-    fn delivery(&self, webhook: &str, folder: &Path, disk: Option<SmallDisk>) -> Member {
-        let mut arguments = self.arguments(&["deliver"]);
-        let folder = folder.to_path_buf();
-        arguments.extend(["--webhook", webhook, "--folder", &folder.display().to_string()].map(ToOwned::to_owned));
-        Member::new("the sink", move || {
-            let mut command = match disk {
-                Some(disk) => {
-                    let mut command = disk.command(&folder);
-                    command.arg(binary::path());
-                    command
-                }
-                None => Command::new(binary::path()),
-            };
-            command.args(&arguments);
-            command
-        })
-    }
-}
-
-fn registry(port: u16) -> Member {
-    Member::new("the registry", move || {
-        let mut command = Command::new(binary::path());
-        command.args(["schemas", "serve", "--prefix", HIT, "--listen", &format!("127.0.0.1:{port}")]);
-        command
-    })
-}
-
-/// Settings of our processes: a short session, and rails that give decisions a memory.
-fn settings_text(guarantee: Guarantee) -> String {
-    let mut text = format!("[kafka]\n\"session.timeout.ms\" = {SESSION_S}000\n\"heartbeat.interval.ms\" = 1000\n");
-    text += QUOTA;
-    if guarantee == Guarantee::ExactlyOnce {
-        text += "\n[processing]\nguarantee = \"exactly_once\"\n";
-    }
-    text
-}
-
-/// Decisions of which each depends on the one before.
-pub(super) const QUOTA: &str = r#"
-[quota]
-policy = "headroom"
-largest_step_up = 0.5
-largest_step_down = 0.05
-dead_band = 0.02
-hold_down_s = 600
-"#;
 
 /// Creates the topics under a prefix, three replicas each.
 pub(super) fn provision(cluster: &Cluster, prefix: &str) -> anyhow::Result<()> {

@@ -54,8 +54,8 @@ fn a_program_that_commits_before_the_acknowledgement_is_caught() {
     let options = FaultOptions { nodes: 60, rate: 100, only: vec![Kind::Kill9], patience: 20, ..options(3, 4) };
     let Some(outcome) = run(&options, Program::Broken("hasty")) else { return };
     let said = outcome.wrong.join("\n");
+    // Whether a kill also meets an output that waits is luck; that the commit was ahead is not.
     assert!(said.contains("commits ahead of an output"), "{said}");
-    assert!(outcome.report.lost > 0, "{said}");
 }
 
 #[test]
