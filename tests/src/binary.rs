@@ -31,7 +31,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    arguments: String,
+    command: String,
     stdout: Captured,
     stderr: Captured,
 }
@@ -53,16 +53,26 @@ pub fn path() -> PathBuf {
 /// Where it can not be started.
 #[must_use]
 pub fn spawn<S: AsRef<str>>(arguments: &[S]) -> Running {
-    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let mut command = Command::new(path());
-    command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments.iter().map(AsRef::as_ref));
+    start(command).unwrap_or_else(|e| panic!("{e:#}"))
+}
+
+/// Starts any command as [`spawn`] starts the binary: its output is kept, and no setting of the developer's shell reaches it.
+///
+/// # Errors
+/// Where it can not be started.
+pub fn start(mut command: Command) -> anyhow::Result<Running> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (variable, _) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
         command.env_remove(variable);
     }
-    let mut child = command.spawn().unwrap_or_else(|e| panic!("tidegate can not be started: {e}"));
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+    let mut child = command.spawn().with_context(|| format!("starting `{words}`"))?;
     let stdout = Captured::of(child.stdout.take());
     let stderr = Captured::of(child.stderr.take());
-    Running { child, arguments: arguments.join(" "), stdout, stderr }
+    Ok(Running { child, command: words, stdout, stderr })
 }
 
 /// Runs the binary to its end.
@@ -110,6 +120,12 @@ impl Running {
         self.stderr.text()
     }
 
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        process::is_running(self.pid())
+    }
+
     /// Waits until either output shows `text`.
     ///
     /// # Errors
@@ -118,10 +134,10 @@ impl Running {
         let started = Instant::now();
         while !(self.stdout().contains(text) || self.stderr().contains(text)) {
             if let Some(status) = self.child.try_wait()? {
-                bail!("`tidegate {}` ended ({status}) before it said {text:?}:\n{}", self.arguments, self.stderr());
+                bail!("`{}` ended ({status}) before it said {text:?}:\n{}", self.command, self.stderr());
             }
             if started.elapsed() > timeout {
-                bail!("`tidegate {}` did not say {text:?}:\n{}{}", self.arguments, self.stdout(), self.stderr());
+                bail!("`{}` did not say {text:?}:\n{}{}", self.command, self.stdout(), self.stderr());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -139,7 +155,7 @@ impl Running {
                 return Ok(self.finished(status));
             }
             if started.elapsed() > timeout {
-                bail!("`tidegate {}` still runs after {} s:\n{}", self.arguments, timeout.as_secs(), self.stderr());
+                bail!("`{}` still runs after {} s:\n{}", self.command, timeout.as_secs(), self.stderr());
             }
             std::thread::sleep(Duration::from_millis(10));
         }

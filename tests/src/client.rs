@@ -251,7 +251,7 @@ fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> KafkaResu
     }
 }
 
-fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Raw {
+pub(crate) fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> Raw {
     let headers = message.headers().map_or_else(Vec::new, |headers| {
         headers.iter().map(|h| (h.key.to_owned(), h.value.map(ToOwned::to_owned))).collect()
     });

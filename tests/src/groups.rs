@@ -11,20 +11,37 @@ use crate::client::config;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A member of a consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its client's id.
+    pub client_id: String,
+    /// How many partitions it has.
+    pub partitions: usize,
+}
+
+/// The members of a consumer group.
+///
+/// # Errors
+/// Where the broker does not tell.
+pub fn members(bootstrap: &str, group: &str) -> anyhow::Result<Vec<Member>> {
+    let client: BaseProducer = config(bootstrap).create()?;
+    let groups = client.client().fetch_group_list(Some(group), TIMEOUT)?;
+    let found = groups.groups().iter().find(|g| g.name() == group).context("there is no such group")?;
+    let member = |member: &rdkafka::groups::GroupMemberInfo| {
+        let assignment = member.assignment().unwrap_or_default();
+        let partitions = assigned_partitions(assignment).context("an assignment that ends early")?;
+        Ok(Member { client_id: member.client_id().to_owned(), partitions })
+    };
+    found.members().iter().map(member).collect()
+}
+
 /// Partitions of each member of a consumer group, by the members' ids.
 ///
 /// # Errors
 /// Where the broker does not tell.
 pub fn shares(bootstrap: &str, group: &str) -> anyhow::Result<Vec<usize>> {
-    let client: BaseProducer = config(bootstrap).create()?;
-    let groups = client.client().fetch_group_list(Some(group), TIMEOUT)?;
-    let found = groups.groups().iter().find(|g| g.name() == group).context("there is no such group")?;
-    let assigned = |bytes: Option<&[u8]>| assigned_partitions(bytes.unwrap_or_default());
-    found
-        .members()
-        .iter()
-        .map(|member| assigned(member.assignment()).context("an assignment that ends early"))
-        .collect()
+    Ok(members(bootstrap, group)?.iter().map(|member| member.partitions).collect())
 }
 
 /// Counts the partitions of an assignment of the consumer protocol: version i16, then topics, each with a name and an

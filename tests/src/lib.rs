@@ -7,6 +7,8 @@
 //!  python, receiver, client ────────────────┤
 //!  pipeline (topics under a prefix, load) ──┘
 //!                     bench: the same parts, with a clock
+//!                     faults: the same parts, harmed
+//!                     soak: the same parts, for long
 //! ```
 //!
 //! A part that this machine can not have is named by [`parts`]: a failure in CI, a skip with its reason elsewhere.
@@ -17,6 +19,7 @@ pub mod brokers;
 pub mod cache;
 pub mod client;
 pub mod compose_tools;
+pub mod faults;
 pub mod groups;
 pub mod kafka;
 pub mod page;
@@ -27,3 +30,4 @@ pub mod process;
 pub mod python;
 pub mod receiver;
 pub mod removal;
+pub mod soak;

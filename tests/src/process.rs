@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ rm -rf "$folder""#;
 pub struct Guarded {
     shell: Child,
     pid: u32,
+    log: PathBuf,
 }
 
 impl Guarded {
@@ -44,13 +45,19 @@ impl Guarded {
         let stdout = shell.stdout.take().context("sh has no stdout")?;
         BufReader::new(stdout).read_line(&mut line).context("reading the process id")?;
         let pid = line.trim().parse().with_context(|| format!("{line:?} is no process id"))?;
-        Ok(Self { shell, pid })
+        Ok(Self { shell, pid, log: log.to_path_buf() })
     }
 
     /// Process id of the program.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// File of what the program says.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Whether the program still runs.

@@ -78,6 +78,12 @@ impl Receiver {
     pub fn accepted(&self) -> Vec<String> {
         self.state.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// As [`Receiver::accepted`], and forgets them.
+    #[must_use]
+    pub fn take_accepted(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.accepted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Drop for Receiver {

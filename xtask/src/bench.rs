@@ -19,7 +19,7 @@ pub(crate) enum Bench {
 pub(crate) struct Flags {
     /// Passed on.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, num_args = 0..)]
-    flags: Vec<String>,
+    pub(crate) flags: Vec<String>,
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {

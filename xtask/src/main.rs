@@ -4,6 +4,7 @@
 
 mod arrows;
 mod bench;
+mod faults;
 mod fuzz;
 mod lint;
 mod programs;
@@ -33,6 +34,10 @@ enum Task {
     /// Measures; never asserts on time.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Harms the pipeline on three real brokers, and checks that nothing is lost; `--help` names its flags.
+    Faults(bench::Flags),
+    /// Runs the pipeline for minutes, and checks that memory, open files, threads and lag stay flat.
+    Soak(bench::Flags),
     /// Writes the README's picture of the page from a running demo.
     Screenshot(screenshot::ScreenshotArguments),
 }
@@ -43,6 +48,8 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Faults(flags) => faults::faults(&flags),
+        Task::Soak(flags) => faults::soak(&flags),
         Task::Screenshot(arguments) => screenshot::run(&arguments),
     };
     match done {

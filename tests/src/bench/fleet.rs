@@ -1,4 +1,4 @@
-//! The made-up load of the benchmark: nodes in turn, 10 s of event time a round, ending before now. No randomness.
+//! The made-up load of benchmark and soak: nodes in turn, a fixed event time a round, ending before now. No randomness.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,14 +11,13 @@ use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 use super::settings;
 
-const INTERVAL_MS: u64 = 10_000;
 const NODES_OF_A_POOL: u64 = 20;
 /// A trace context as the real producers send it.
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Where the fleet stands: which report is next.
 #[derive(Debug, Clone)]
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     nodes: u64,
     interval_ms: u64,
     begin: u64,
@@ -26,10 +25,10 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet whose event time is up to now after `rounds`.
-    pub(super) fn new(nodes: u64, rounds: u64) -> Self {
+    /// A fleet that reports every `interval_ms` of event time, which is up to now after `rounds`.
+    pub(crate) fn new(nodes: u64, rounds: u64, interval_ms: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        Self::up_to(now, nodes, rounds, INTERVAL_MS)
+        Self::up_to(now, nodes, rounds, interval_ms)
     }
 
     /// A fleet that reports at an interval and whose event time is up to `end`, Unix ms, after `rounds`.
@@ -39,12 +38,12 @@ impl Fleet {
     }
 
     /// Number of the next report.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.next
     }
 
     /// Number of the report behind a record, from its node and sequence.
-    pub(super) fn number(&self, node_id: &str, sequence: i64) -> Option<u64> {
+    pub(crate) fn number(&self, node_id: &str, sequence: i64) -> Option<u64> {
         let node: u64 = node_id.strip_prefix("node-")?.parse().ok()?;
         let round = u64::try_from(sequence).ok()?.checked_sub(self.begin)? / self.interval_ms;
         Some(round * self.nodes + node)
@@ -67,20 +66,20 @@ impl Fleet {
 }
 
 /// Sends reports of a fleet.
-pub(super) struct FleetProducer {
+pub(crate) struct FleetProducer {
     producer: ThreadedProducer<DefaultProducerContext>,
     encoder: Encoder,
     value: Vec<u8>,
 }
 
 impl FleetProducer {
-    pub(super) fn new(bootstrap: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(bootstrap: &str) -> anyhow::Result<Self> {
         let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, &CatalogueIds)?;
         Ok(Self { producer: settings::producer(bootstrap).create()?, encoder, value: Vec::new() })
     }
 
     /// Sends the next report; waits while the client's queue is full.
-    pub(super) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
         let report = fleet.report(fleet.next);
         fleet.next += 1;
         self.encoder.encode(&report, &mut self.value)?;
@@ -96,13 +95,13 @@ impl FleetProducer {
         Ok(())
     }
 
-    pub(super) fn flush(&self) -> anyhow::Result<()> {
+    pub(crate) fn flush(&self) -> anyhow::Result<()> {
         self.producer.flush(Duration::from_secs(60)).context("flushing reports")
     }
 }
 
 /// Fills a topic with the fleet's next `count` reports.
-pub(super) fn fill(bootstrap: &str, topic: &str, fleet: &mut Fleet, count: u64) -> anyhow::Result<()> {
+pub(crate) fn fill(bootstrap: &str, topic: &str, fleet: &mut Fleet, count: u64) -> anyhow::Result<()> {
     let mut producer = FleetProducer::new(bootstrap)?;
     for _ in 0..count {
         producer.send(topic, fleet)?;

@@ -9,7 +9,7 @@
 //! Each way is three hops through the broker with the same client settings. Nothing here asserts on time.
 
 mod drain;
-mod fleet;
+pub(crate) mod fleet;
 pub mod hop;
 mod options;
 mod paced;
@@ -30,6 +30,8 @@ use fleet::Fleet;
 use paced::Slices;
 use pipelines::{Bare, Pipeline, Tidegate};
 
+/// Event time between two reports of a node.
+const INTERVAL_MS: u64 = 10_000;
 /// The two ways take turns, so that what else the machine does meets both.
 pub(crate) const SLICES: u64 = 4;
 
@@ -39,7 +41,7 @@ pub(crate) const SLICES: u64 = 4;
 /// Where a part is missing or one of the pipelines ends early.
 pub fn run(options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Report> {
     let kafka = Kafka::start(&KafkaOptions::default()).context("starting Kafka")?;
-    let mut fleet = Fleet::new(options.nodes, options.rounds());
+    let mut fleet = Fleet::new(options.nodes, options.rounds(), INTERVAL_MS);
     let tidegate = Tidegate::provision(kafka.bootstrap(), options)?;
     say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
     fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;

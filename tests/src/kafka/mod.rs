@@ -4,27 +4,26 @@
 //! fetch ──> jars in the cache ──> StorageTool format ──> kafka.Kafka under process::Guarded ──> takes connections
 //! ```
 
+pub mod cluster;
 mod fetch;
+mod node;
 mod properties;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::bail;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::client;
 use crate::parts::{self, Part};
-use crate::process::{Guarded, signal, wait_until};
+use node::Node;
 
 /// Version of Apache Kafka that the tests run.
 pub const VERSION: &str = "4.1.0";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Another process may take a port between our look and Kafka's.
 const STARTS: usize = 3;
-const QUIET: &str = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn";
 
 /// What a test may want otherwise.
 #[derive(Debug, Clone, Default)]
@@ -37,11 +36,7 @@ pub struct KafkaOptions {
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: String,
-    server: Guarded,
-    /// What starts it.
-    command: Vec<String>,
-    /// Servers that were killed; the first one's guard keeps the folder.
-    killed: Vec<Guarded>,
+    node: Node,
 }
 
 /// The Kafka that the tests of one executable share; `None` where this machine can not have one (the test is skipped).
@@ -62,6 +57,15 @@ pub fn own() -> Option<Kafka> {
     started().map_err(|why| parts::missing(Part::Kafka, &why)).ok()
 }
 
+/// Whether this machine can have one; says what is missing as [`shared`] does.
+///
+/// # Panics
+/// As [`shared`].
+#[must_use]
+pub fn is_possible() -> bool {
+    fetched().map_err(|why| parts::missing(Part::Kafka, &why)).is_ok()
+}
+
 fn started() -> Result<Kafka, String> {
     fetched()?;
     Ok(Kafka::start(&KafkaOptions::default()).unwrap_or_else(|e| panic!("Kafka did not start: {e:#}")))
@@ -79,10 +83,10 @@ impl Kafka {
     /// # Errors
     /// Where it can not be fetched, or does not come up within a minute.
     pub fn start(options: &KafkaOptions) -> anyhow::Result<Self> {
-        let jars = fetch::jars()?;
+        fetch::jars()?;
         let mut last = anyhow::anyhow!("no start was tried");
         for _ in 0..STARTS {
-            match start_once(&jars, options) {
+            match start_once(options) {
                 Ok(kafka) => return Ok(kafka),
                 Err(e) => last = e,
             }
@@ -99,7 +103,7 @@ impl Kafka {
     /// Process id of the Java virtual machine.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.server.pid()
+        self.node.pid()
     }
 
     /// Ends it by SIGKILL; [`Kafka::come_back`] starts it again.
@@ -107,8 +111,7 @@ impl Kafka {
     /// # Errors
     /// Where it still runs after 10 s.
     pub fn kill(&self) -> anyhow::Result<()> {
-        signal(self.pid(), "KILL")?;
-        wait_until(Duration::from_secs(10), || !self.server.is_running())
+        self.node.kill()
     }
 
     /// Starts a killed one again, at the same address and with the same data, and waits until it takes connections.
@@ -116,65 +119,50 @@ impl Kafka {
     /// # Errors
     /// Where it does not come up within a minute.
     pub fn come_back(&mut self) -> anyhow::Result<()> {
-        let folder = tempfile::Builder::new().prefix("tidegate-kafka-").tempdir().context("creating a folder")?;
-        let log = folder.path().join("server.log");
-        let server = Guarded::start(&self.command, folder.path(), &log)?;
-        let _guarded = folder.keep();
-        self.killed.push(std::mem::replace(&mut self.server, server));
-        self.wait_until_ready().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())
+        self.node.come_back()?;
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&self) -> anyhow::Result<()> {
+        wait_until_answering(&self.bootstrap, &[&self.node], START_TIMEOUT)
     }
 }
 
-fn start_once(jars: &Path, options: &KafkaOptions) -> anyhow::Result<Kafka> {
-    // From here on the guard removes the folder; until it runs, the temporary folder removes itself.
-    let folder = tempfile::Builder::new().prefix("tidegate-kafka-").tempdir().context("creating a folder")?;
+fn start_once(options: &KafkaOptions) -> anyhow::Result<Kafka> {
     let [port, controller_port] = free_ports()?;
-    let properties = folder.path().join("server.properties");
-    std::fs::write(&properties, properties::text(folder.path(), port, controller_port, options))?;
-    let java = |class: &str, arguments: &[&str]| -> Vec<String> {
-        let classpath = format!("{}/*", jars.display());
-        let start = ["java", "-Xmx1g", "-XX:+UseG1GC", QUIET, "-cp", &classpath, class];
-        start.iter().chain(arguments).map(ToString::to_string).collect()
-    };
-    let properties = properties.to_str().context("the temporary folder's name is not UTF-8")?;
-    format_storage(&java("kafka.tools.StorageTool", &["format", "-t", properties::CLUSTER_ID, "-c", properties]))?;
-    let log = folder.path().join("server.log");
-    let command = java("kafka.Kafka", &[properties]);
-    let server = Guarded::start(&command, folder.path(), &log)?;
-    let _guarded = folder.keep();
-    let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), server, command, killed: Vec::new() };
-    kafka.wait_until_ready().with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+    let node = Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
+    let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), node };
+    kafka.wait_until_ready()?;
     Ok(kafka)
 }
 
-fn format_storage(command: &[String]) -> anyhow::Result<()> {
-    let (program, arguments) = command.split_first().context("an empty command")?;
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().context("starting java")?;
-    ensure!(output.status.success(), "the storage was not formatted: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-impl Kafka {
-    fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let started = Instant::now();
-        let client: BaseProducer = client::config(&self.bootstrap).set("reconnect.backoff.max.ms", "100").create()?;
-        while started.elapsed() < START_TIMEOUT {
-            if !self.server.is_running() {
-                bail!("Kafka ended while it started");
-            }
-            let metadata = client.client().fetch_metadata(None, Duration::from_millis(500));
-            if metadata.is_ok_and(|m| !m.brokers().is_empty()) {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
+/// Waits until as many brokers as there are nodes are known to the one that answers.
+fn wait_until_answering(bootstrap: &str, nodes: &[&Node], timeout: Duration) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let client: BaseProducer = client::config(bootstrap).set("reconnect.backoff.max.ms", "100").create()?;
+    while started.elapsed() < timeout {
+        if let Some(ended) = nodes.iter().find(|node| !node.is_running()) {
+            bail!("Kafka ended while it started: {}", ended.log());
         }
-        bail!("Kafka took no connection within {} s", START_TIMEOUT.as_secs())
+        let metadata = client.client().fetch_metadata(None, Duration::from_millis(500));
+        if metadata.is_ok_and(|m| m.brokers().len() >= nodes.len()) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
+    let logs: Vec<String> = nodes.iter().map(|node| node.log()).collect();
+    bail!("Kafka took no connection within {} s\n{}", timeout.as_secs(), logs.join("\n"))
 }
 
-/// Two loopback ports that nobody listens on.
-fn free_ports() -> anyhow::Result<[u16; 2]> {
-    let take = || std::net::TcpListener::bind(("127.0.0.1", 0));
-    let (one, other) = (take()?, take()?);
-    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+/// Loopback ports that nobody listens on.
+fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
+    let mut taken = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        // Held until all are found, so that none is found twice.
+        taken.push(listener);
+    }
+    Ok(ports)
 }

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use tidegate_forecast::{Model, NodeState, Sample};
-use tidegate_fuzz::fuzz;
+
+use crate::Target;
 
 const MINUTE_MS: i64 = 60_000;
 const BEGIN_MS: i64 = 1_767_571_200_000;
@@ -27,16 +28,28 @@ fn goes_on(bytes: &[u8]) -> bool {
     true
 }
 
-#[test]
-fn checkpoints() {
-    let mut state = NodeState::new();
-    let mut corpus = vec![MODEL.snapshot(&state).bytes];
-    for minute in 0..2_000 {
-        if minute % 600 == 0 || minute % 701 == 0 {
-            corpus.push(MODEL.snapshot(&state).bytes);
-            corpus.extend(MODEL.checkpoint(&state, BEGIN_MS + minute * MINUTE_MS).map(|kept| kept.bytes));
+pub(super) const CHECKPOINTS: Target = Target {
+    name: "checkpoints",
+    usual: 5_000,
+    corpus: || {
+        let mut state = NodeState::new();
+        let mut corpus = vec![MODEL.snapshot(&state).bytes];
+        for minute in 0..2_000 {
+            if minute % 600 == 0 || minute % 701 == 0 {
+                corpus.push(MODEL.snapshot(&state).bytes);
+                corpus.extend(MODEL.checkpoint(&state, BEGIN_MS + minute * MINUTE_MS).map(|kept| kept.bytes));
+            }
+            let _forecast = MODEL.predict(&mut [(&mut state, sample(minute))]);
         }
-        let _forecast = MODEL.predict(&mut [(&mut state, sample(minute))]);
+        corpus
+    },
+    decoder: || Box::new(goes_on),
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fuzz_checkpoints() {
+        super::CHECKPOINTS.run();
     }
-    fuzz("checkpoints", 5_000, &corpus, goes_on);
 }
