@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use prometheus::Registry;
 use tidegate_broker::{
-    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Publisher, Received, Rejection, Stage, Stop, Verdict,
-    WorkStatus, run_stage,
+    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Past, Publisher, Received, Rejection, Stage, Stop,
+    Verdict, WorkStatus, run_stage,
 };
 use tidegate_forecast::Model;
 use tidegate_quota::{PolicyName, Settings};
@@ -177,7 +177,16 @@ impl<S: Stage> Stage for Hasty<S> {
     fn depends_on_past(&self) -> bool {
         self.inner.depends_on_past()
     }
-    fn rewind_to(&mut self, partition: i32) -> Option<i64> {
+    fn rebuild_from(&mut self, partition: i32, past: Past) -> i64 {
+        self.inner.rebuild_from(partition, past)
+    }
+    fn rebuild(&mut self, batch: &[Received<S::Input>]) {
+        self.inner.rebuild(batch);
+    }
+    fn restored(&mut self, partition: i32) {
+        self.inner.restored(partition);
+    }
+    fn rewind_to(&mut self, partition: i32) -> Option<Past> {
         self.inner.rewind_to(partition)
     }
 }

@@ -38,7 +38,11 @@ pub fn answers(site: &Site, load: &[Raw], wanted: usize) -> anyhow::Result<Answe
     let stream = |topic| Stream::of(&bootstrap, topic, CALM, &site.registry_url);
     let mut streams = [stream(Topic::Forecasts)?, stream(Topic::Quotas)?];
     for stream in &mut streams {
-        ensure!(stream.wait_for(wanted, PATIENCE)?, "the undisturbed run did not answer everything:\n{}", running.stderr());
+        ensure!(
+            stream.wait_for(wanted, PATIENCE)?,
+            "the undisturbed run did not answer everything:\n{}",
+            running.stderr()
+        );
     }
     let [forecasts, quotas] = streams;
     let answers = Answers { forecasts: forecasts.into_answers()?, quotas: quotas.into_answers()? };

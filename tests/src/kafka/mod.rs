@@ -130,7 +130,8 @@ impl Kafka {
 
 fn start_once(options: &KafkaOptions) -> anyhow::Result<Kafka> {
     let [port, controller_port] = free_ports()?;
-    let node = Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
+    let node =
+        Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
     let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), node };
     kafka.wait_until_ready()?;
     Ok(kafka)
