@@ -18,13 +18,14 @@ const HOURS: i64 = 44;
 const COMMIT_EVERY: usize = 70;
 
 /// A node's name, its report interval in ms, and the minutes in which it is silent.
-const NODES: [(&str, i64, std::ops::Range<i64>); 6] = [
+const NODES: [(&str, i64, std::ops::Range<i64>); 7] = [
     ("steady", MINUTE, 0..0),
     ("often", MINUTE / 2, 0..0),
     ("rare", 5 * MINUTE, 0..0),
     ("late", MINUTE, 0..1_900),
     ("with a gap", MINUTE, 1_000..1_200),
     ("gone", MINUTE, 900..9_000),
+    ("forgotten and back", MINUTE, 300..1_850),
 ];
 
 static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| Arc::new(Model::shipped().unwrap()));

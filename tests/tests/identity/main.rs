@@ -16,6 +16,7 @@ mod answers;
 mod processes;
 mod site;
 mod variants;
+mod way_back;
 
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::parts;

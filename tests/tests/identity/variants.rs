@@ -12,6 +12,7 @@ use tidegate_tests::process::wait_until;
 use crate::answers::{self, Load, Outcome, Standing};
 use crate::processes::{Manner, Process};
 use crate::site::{PATIENCE, Site};
+use crate::way_back::WayBack;
 
 const RECORDS: &str = "tidegate_records_total";
 const RESTORED: &str = "tidegate_restored_records_total";
@@ -25,8 +26,8 @@ const SHORT_SESSION_S: u32 = 6;
 const LONG_SESSION_S: u32 = 40;
 const CHECKPOINTS: &str = "checkpoints";
 const REWIND: &str = "rewind";
-/// Reports since the oldest checkpoint of a node are those of 9 windows at most, a minute apart.
-const SINCE_CHECKPOINT: u64 = 9 * 60;
+/// Reports of a node since its checkpoint: one is made every 8 windows of reports a minute apart, before the first of the next.
+const SINCE_CHECKPOINT: u64 = 8 * 60 + 1;
 const SINGLY: &str = "cooperative-sticky";
 const ALL_AT_ONCE: &str = "range";
 const WHOLE: Manner =
@@ -247,27 +248,25 @@ impl<'a> Trial<'a> {
         // The recorded load may be too short for one.
         assert!(restore == CHECKPOINTS || kept == 0, "{kept} checkpoints beside a setting that wants none");
         assert!(restore == REWIND || kept > 0 || !self.plan.outlasts_the_reach, "no checkpoints");
+        let back: Vec<WayBack> = self.site.positions("forecast").iter().filter_map(WayBack::of).collect();
         let next = Process::start(self.site, Manner { restore, ..WHOLE });
         wait_until(PATIENCE, || self.site.is_done()).unwrap_or_else(|e| panic!("{e}\n{}", next.log()));
         let (forecast, quota) = (next.counter(RESTORED, "forecast"), next.counter(RESTORED, "quota"));
-        assert!(forecast > 0 && quota > 0, "nothing was restored: {forecast}, {quota}\n{}", next.log());
-        let all_before = before.len() as u64;
-        let nodes = before.iter().map(|raw| &raw.key).collect::<BTreeSet<_>>().len() as u64;
-        // And what was committed after the last mark.
-        let by_checkpoints = kept + nodes * SINCE_CHECKPOINT + u64::from(self.plan.pace);
-        assert!(
-            restore == REWIND || !self.plan.outlasts_the_reach || forecast <= by_checkpoints,
-            "{forecast} of {all_before} were read again: the checkpoints were of no use\n{}",
-            next.log()
-        );
-        assert!(
-            restore == CHECKPOINTS || !self.plan.outlasts_the_reach || forecast > by_checkpoints,
-            "{forecast} were read again, so it did not rewind"
-        );
-        assert!(
-            !self.plan.outlasts_the_reach || forecast < all_before * 4 / 5,
-            "{forecast} of {all_before} were read again"
-        );
+        assert!(quota > 0, "no decision was restored\n{}", next.log());
+        for way in &back {
+            assert_eq!(way.is_by_checkpoints(), restore == CHECKPOINTS, "{way:?}");
+            assert!(way.was_gone_by(&next.log()), "it did not go back by {way:?}\n{}", next.log());
+        }
+        let wanted = back.iter().map(WayBack::records).sum::<u64>();
+        assert!(wanted > 0 && forecast >= wanted + kept, "{forecast} were read of {wanted} and {kept} checkpoints");
+        if self.plan.outlasts_the_reach {
+            let nodes = before.iter().map(|raw| &raw.key).collect::<BTreeSet<_>>().len() as u64;
+            let since = back.iter().map(WayBack::since_checkpoints).sum::<u64>();
+            assert!(since <= nodes * SINCE_CHECKPOINT, "{since} reports of {nodes} nodes beyond checkpoints: {back:?}");
+            let rewound = wanted > 2 * nodes * SINCE_CHECKPOINT;
+            assert_eq!(rewound, restore == REWIND, "{wanted} reports were read again: {back:?}");
+            assert!(wanted < before.len() as u64 * 4 / 5, "{wanted} of {} were read again", before.len());
+        }
         self.finish(vec![next], 1);
         self.stays_ready(&before);
     }

@@ -111,8 +111,11 @@ fn comparable(state: &NodeState) -> Vec<String> {
             last_day.put_steps(at, day.steps(at));
         }
         track.history.day = last_day;
+        // What was not said in a minute is of no account.
+        let mut scores = Writer::default();
+        std::mem::replace(&mut track.scores, Scores::begin(0)).write(&mut scores);
         let cells: Vec<u32> = track.cells.iter().map(|x| x.to_bits()).collect();
-        Some(format!("{track:?} {cells:?}"))
+        Some(format!("{track:?} {cells:?} {:?}", scores.bytes))
     };
     Resource::ALL.into_iter().filter_map(of).collect()
 }
