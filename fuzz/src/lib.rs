@@ -5,12 +5,14 @@
 //! ```
 //!
 //! An input is a function of target, seed and index, so a failure is repeated by its numbers. The targets stand in
-//! `fuzz/tests/decoders/`, those of what only the binary reads in `cli/src/fuzz.rs`. A call of [`fuzz`] runs few inputs in
-//! `cargo test`; `cargo xtask fuzz` sets the variables of [`Options`] and runs many.
+//! [`targets`], those of what only the binary reads in `cli/src/fuzz.rs`. [`Target::run`] runs few inputs in `cargo test`;
+//! `cargo xtask fuzz` sets the variables of [`Options`] and runs many. `fuzz/guided/` gives the same targets to libFuzzer,
+//! whose inputs follow the code's coverage.
 
 mod measure;
 mod mutate;
 mod options;
+pub mod targets;
 
 use std::time::Instant;
 
@@ -30,36 +32,56 @@ pub struct Outcome {
     pub largest: u64,
 }
 
-/// Gives damaged inputs to a decoder, as many as [`Options::of_environment`] says, by default `usual`.
-///
-/// `decode` says whether it accepted its input. It is given every member of `corpus` first, which it must accept, so that a
-/// decoder which refuses everything is no success.
-///
-/// # Panics
-/// At the first input that makes the decoder panic or hold more than 64 MiB beyond the input's size, with that input
-/// and the numbers that repeat it; where a member of the corpus is refused, or the variables cannot be read.
-pub fn fuzz(target: &str, usual: u64, corpus: &[Vec<u8>], mut decode: impl FnMut(&[u8]) -> bool) -> Outcome {
-    let options = Options::of_environment(usual);
-    assert!(!corpus.is_empty(), "{target}: its corpus is empty");
-    for (at, valid) in corpus.iter().enumerate() {
-        assert!(decode(valid), "{target}: the valid input {at} of its corpus is refused");
-    }
-    let mutator = Mutator::new(target, options.seed, corpus);
-    let (mut input, mut outcome, began) = (Vec::new(), Outcome::default(), Instant::now());
-    for index in options.first..options.first.saturating_add(options.inputs) {
-        mutator.write(index, &mut input);
-        options.keep(&input);
-        let Run { accepted, largest } = run(&mut decode, &input);
-        let Some(accepted) = accepted else { failed(target, &options, index, &input, "it panics") };
-        if largest > allowed(&input) {
-            failed(target, &options, index, &input, &format!("it holds {largest} bytes"));
+/// A decoder with what it remembers from input to input: takes bytes and says whether it accepted them.
+pub type Decode = Box<dyn FnMut(&[u8]) -> bool>;
+
+/// A decoder of outside bytes, as tests and libFuzzer run it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name; that of its test is `fuzz_` and this.
+    pub name: &'static str,
+    /// Damaged inputs that `cargo test` gives it.
+    pub usual: u64,
+    /// Valid inputs, from which damaged ones are made.
+    pub corpus: fn() -> Vec<Vec<u8>>,
+    /// Makes the decoder.
+    pub decoder: fn() -> Decode,
+}
+
+impl Target {
+    /// Gives damaged inputs to the decoder, as many as [`Options::of_environment`] says, by default [`Target::usual`].
+    ///
+    /// It is given every member of the corpus first, which it must accept, so that a decoder which refuses everything is no
+    /// success.
+    ///
+    /// # Panics
+    /// At the first input that makes the decoder panic or hold more than 64 MiB beyond the input's size, with that input
+    /// and the numbers that repeat it; where a member of the corpus is refused, or the variables cannot be read.
+    pub fn run(&self) -> Outcome {
+        let Self { name, usual, .. } = *self;
+        let (corpus, mut decode) = ((self.corpus)(), (self.decoder)());
+        let options = Options::of_environment(usual);
+        assert!(!corpus.is_empty(), "{name}: its corpus is empty");
+        for (at, valid) in corpus.iter().enumerate() {
+            assert!(decode(valid), "{name}: the valid input {at} of its corpus is refused");
         }
-        outcome.inputs += 1;
-        outcome.accepted += u64::from(accepted);
-        outcome.largest = outcome.largest.max(largest);
+        let mutator = Mutator::new(name, options.seed, &corpus);
+        let (mut input, mut outcome, began) = (Vec::new(), Outcome::default(), Instant::now());
+        for index in options.first..options.first.saturating_add(options.inputs) {
+            mutator.write(index, &mut input);
+            options.keep(&input);
+            let Run { accepted, largest } = run(&mut decode, &input);
+            let Some(accepted) = accepted else { failed(name, &options, index, &input, "it panics") };
+            if largest > allowed(&input) {
+                failed(name, &options, index, &input, &format!("it holds {largest} bytes"));
+            }
+            outcome.inputs += 1;
+            outcome.accepted += u64::from(accepted);
+            outcome.largest = outcome.largest.max(largest);
+        }
+        tell(name, outcome, began.elapsed().as_secs_f64());
+        outcome
     }
-    tell(target, outcome, began.elapsed().as_secs_f64());
-    outcome
 }
 
 /// The most bytes that a piece of work holds at a time, by this thread: for regression tests of one input.
@@ -91,11 +113,10 @@ mod tests {
     use super::*;
     use std::hint::black_box;
 
-    fn message(decode: impl FnMut(&[u8]) -> bool) -> String {
-        let mut decode = decode;
-        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            fuzz("self", 20_000, &[b"\x04\x00\x00\x00abcd".to_vec()], &mut decode)
-        }));
+    fn message(decoder: fn() -> Decode) -> String {
+        let corpus = || vec![b"\x04\x00\x00\x00abcd".to_vec()];
+        let target = Target { name: "self", usual: 20_000, corpus, decoder };
+        let run = std::panic::catch_unwind(|| target.run());
         *run.unwrap_err().downcast::<String>().unwrap()
     }
 
@@ -106,18 +127,19 @@ mod tests {
 
     #[test]
     fn a_panic_is_found_and_told_with_its_numbers() {
-        let said = message(|bytes| claimed(bytes) < 5 || bytes.get(4 + claimed(bytes)..).unwrap().is_empty());
+        let said =
+            message(|| Box::new(|bytes| claimed(bytes) < 5 || bytes.get(4 + claimed(bytes)..).unwrap().is_empty()));
         assert!(said.starts_with("self: it panics; again: cargo xtask fuzz --target self --seed "), "{said}");
     }
 
     #[test]
     fn a_length_field_that_is_believed_is_found() {
-        let said = message(|bytes| black_box(vec![0_u8; claimed(bytes) & 0x0fff_ffff]).len() < usize::MAX);
+        let said = message(|| Box::new(|bytes| black_box(vec![0_u8; claimed(bytes) & 0x0fff_ffff]).len() < usize::MAX));
         assert!(said.starts_with("self: it holds "), "{said}");
     }
 
     #[test]
     fn a_decoder_that_refuses_all_is_no_success() {
-        assert_eq!(message(|_| false), "self: the valid input 0 of its corpus is refused");
+        assert_eq!(message(|| Box::new(|_| false)), "self: the valid input 0 of its corpus is refused");
     }
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask fuzz`: the fuzz targets, with as many damaged inputs as asked for.
 //!
 //! ```text
-//! TIDEGATE_FUZZ_… ──> cargo test (fuzz/tests/decoders, cli/src/fuzz.rs) ──> one line a target, or the input that failed
+//! TIDEGATE_FUZZ_… ──> cargo test (fuzz/src/targets, cli/src/fuzz.rs) ──> one line a target, or the input that failed
+//!   --guided      ──> cargo fuzz (fuzz/guided): the same targets, inputs led by coverage, on nightly Rust
 //! ```
 
 use std::io::{BufRead, BufReader};
@@ -11,12 +12,12 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use crate::programs::cargo;
+use crate::programs::{self, cargo, repository};
 
 /// What to run, and how long.
 #[derive(Debug, Args)]
 pub(crate) struct FuzzArguments {
-    /// Only this target, e.g. `records`; its name is that of its test.
+    /// Only this target, e.g. `records`.
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
     /// Damaged inputs for each target; without it as many as `cargo test` runs.
@@ -31,22 +32,41 @@ pub(crate) struct FuzzArguments {
     /// Keep the input being decoded in this file: for what ends the process at once. Slow; wants --target.
     #[arg(long, value_name = "FILE", requires = "target")]
     keep: Option<PathBuf>,
+    /// Inputs led by the code's coverage (libFuzzer); wants nightly Rust, a C++ compiler, cargo-fuzz, and --target.
+    /// Without --inputs it runs until it is stopped.
+    #[arg(long, requires = "target", conflicts_with_all = ["first", "keep"])]
+    guided: bool,
 }
 
 pub(crate) fn run(arguments: &FuzzArguments) -> anyhow::Result<()> {
-    let name = arguments.target.as_deref().unwrap_or_default();
-    // The target's file comes before its name, which may be that of other files too.
-    let decoders = if name.is_empty() { String::new() } else { format!("::{name}") };
-    let (mut told, mut well) = (0, true);
-    for (part, filter) in [(["--test", "decoders"], decoders), (["--bin", "tidegate"], format!("fuzz::{name}"))] {
-        // The whole workspace: a part of it would want other features, and all would be built again.
-        let mut command = cargo(&["test", "--release", "--workspace", "--no-fail-fast"]);
-        command.args(part).args(["--", "--nocapture", &filter]);
-        well &= counted(set(&mut command, arguments), &mut told)?;
+    if let (true, Some(target)) = (arguments.guided, &arguments.target) {
+        return guided(target, arguments);
     }
+    let mut told = 0;
+    // The whole workspace: a part of it would want other features, and all would be built again.
+    let mut command = cargo(&["test", "--release", "--workspace", "--lib", "--no-fail-fast", "--", "--nocapture"]);
+    match &arguments.target {
+        Some(name) => command.arg(format!("tests::fuzz_{name}")),
+        None => command.arg("tests::fuzz_"),
+    };
+    let well = counted(set(&mut command, arguments), &mut told)?;
     ensure!(well, "an input failed; the lines above say which and how to run it again");
-    ensure!(told > 0, "there is no target {name}");
+    ensure!(told > 0, "there is no target {}", arguments.target.as_deref().unwrap_or_default());
     Ok(())
+}
+
+/// Runs one target under libFuzzer. What was found worth keeping stays in `fuzz/guided/corpus/`.
+fn guided(target: &str, arguments: &FuzzArguments) -> anyhow::Result<()> {
+    let corpus = repository().join("fuzz/guided/corpus").join(target);
+    std::fs::create_dir_all(&corpus).with_context(|| format!("making {}", corpus.display()))?;
+    let mut command = Command::new("cargo");
+    command.current_dir(repository()).args(["+nightly", "fuzz", "run", "--fuzz-dir", "fuzz/guided", "decoders"]);
+    command.arg(&corpus).args(["--", "-malloc_limit_mb=64", "-max_len=65536", "-print_final_stats=1"]);
+    command.arg(format!("-seed={}", arguments.seed));
+    if let Some(inputs) = arguments.inputs {
+        command.arg(format!("-runs={inputs}"));
+    }
+    programs::run(command.env("TIDEGATE_FUZZ_TARGET", target))
 }
 
 fn set<'a>(command: &'a mut Command, arguments: &FuzzArguments) -> &'a mut Command {

@@ -7,7 +7,8 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use sha2::{Digest, Sha256};
 use tidegate_forecast::{Artifact, Model};
-use tidegate_fuzz::fuzz;
+
+use crate::Target;
 
 const SHIPPED: &[u8] = include_bytes!("../../../processors/forecast/models/tide.tidemodel");
 
@@ -16,10 +17,15 @@ fn read(bytes: &[u8]) -> bool {
     Artifact::from_bytes(bytes).and_then(|artifact| Model::from_artifact(&artifact)).is_ok()
 }
 
-#[test]
-fn artifacts() {
-    fuzz("artifacts", 1_000, &[SHIPPED.to_vec()], read);
-}
+pub(super) const ARTIFACTS: Target =
+    Target { name: "artifacts", usual: 1_000, corpus: || vec![SHIPPED.to_vec()], decoder: || Box::new(read) };
+
+pub(super) const CARDS: Target = Target {
+    name: "cards",
+    usual: 500,
+    corpus: || vec![card().into_bytes()],
+    decoder: || Box::new(|text| std::str::from_utf8(text).is_ok_and(|card| read(&with_card(card)))),
+};
 
 /// The shipped file's card.
 fn card() -> String {
@@ -45,19 +51,27 @@ fn with_card(card: &str) -> Vec<u8> {
     serialize(views, Some(HashMap::from([("tidegate".to_owned(), card.to_owned())]))).unwrap()
 }
 
-#[test]
-fn cards() {
-    fuzz("cards", 500, &[card().into_bytes()], |text| {
-        std::str::from_utf8(text).is_ok_and(|card| read(&with_card(card)))
-    });
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn a_header_that_claims_gigabytes_is_refused() {
-    for claim in [u64::MAX, 1 << 40, 100_000_001] {
-        let mut bytes = claim.to_le_bytes().to_vec();
-        bytes.extend_from_slice(b"{}");
-        let said = Artifact::from_bytes(&bytes).unwrap_err().to_string();
-        assert!(said.starts_with("is not a tidegate model: "), "{said}");
+    #[test]
+    fn fuzz_artifacts() {
+        ARTIFACTS.run();
+    }
+
+    #[test]
+    fn fuzz_cards() {
+        CARDS.run();
+    }
+
+    #[test]
+    fn a_header_that_claims_gigabytes_is_refused() {
+        for claim in [u64::MAX, 1 << 40, 100_000_001] {
+            let mut bytes = claim.to_le_bytes().to_vec();
+            bytes.extend_from_slice(b"{}");
+            let said = Artifact::from_bytes(&bytes).unwrap_err().to_string();
+            assert!(said.starts_with("is not a tidegate model: "), "{said}");
+        }
     }
 }

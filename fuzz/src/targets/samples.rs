@@ -5,7 +5,7 @@ use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaComma
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 /// A load report with every field.
-pub(crate) fn report() -> LoadReport {
+pub(super) fn report() -> LoadReport {
     LoadReport {
         pool: "web".into(),
         cpu: Some(0.5),
@@ -26,7 +26,7 @@ fn cause() -> Value {
 }
 
 /// A forecast with every field.
-pub(crate) fn forecast() -> Forecast {
+pub(super) fn forecast() -> Forecast {
     let peak = json!({ "p50": 0.5, "p90": 0.7 });
     of_json(json!({
         "node_id": "node-0001", "pool": "web", "timestamp": 1_767_571_200_000_i64, "sequence": 9, "base_quota": 1000.0,
@@ -38,7 +38,7 @@ pub(crate) fn forecast() -> Forecast {
 }
 
 /// A command with a steering of its own.
-pub(crate) fn command() -> QuotaCommand {
+pub(super) fn command() -> QuotaCommand {
     of_json(json!({
         "node_id": "node-0001", "pool": "web", "timestamp": 1_767_571_200_000_i64, "sequence": 9, "base_quota": 1000.0,
         "quota": 900.0, "scale_factor": 0.9, "reason": "peak 0.5", "limits_hit": ["max_scale", "hold_down"],
@@ -90,7 +90,7 @@ fn of_json<T: Record>(value: Value) -> T {
 }
 
 /// One framed value of each kind, in the newest schema.
-pub(crate) fn framed() -> Vec<Vec<u8>> {
+pub(super) fn framed() -> Vec<Vec<u8>> {
     vec![
         encoded(Topic::Load, &report()),
         encoded(Topic::Forecasts, &forecast()),
@@ -108,7 +108,7 @@ fn encoded<T: Record>(topic: Topic, record: &T) -> Vec<u8> {
 }
 
 /// A value of an older version, by its id: the record's JSON without what that version did not know.
-pub(crate) fn framed_older(id: u32) -> Vec<u8> {
+pub(super) fn framed_older(id: u32) -> Vec<u8> {
     use apache_avro::writer::datum::GenericDatumWriter;
     let version = tidegate_schemas::catalogue::VERSIONS.into_iter().find(|v| v.id == id).unwrap();
     let whole = match version.kind {

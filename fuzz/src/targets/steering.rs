@@ -1,7 +1,8 @@
 //! The steering in a command: what was published is read back after a restart, whoever wrote it.
 
-use tidegate_fuzz::fuzz;
 use tidegate_quota::{Before, Figures, InForce, Inputs, PolicyName, Settings, decide};
+
+use crate::Target;
 
 const MINUTE_MS: i64 = 60_000;
 const BEGIN_MS: i64 = 1_767_571_200_000;
@@ -22,15 +23,28 @@ fn decided(minute: i64, steering: Vec<u8>) -> Vec<u8> {
     decision.steering
 }
 
-#[test]
-fn steering() {
-    let mut corpus = vec![Vec::new()];
-    for minute in 0..200 {
-        corpus.push(decided(minute, corpus[minute as usize].clone()));
+pub(super) const STEERING: Target = Target {
+    name: "steering",
+    usual: 20_000,
+    corpus: || {
+        let mut corpus = vec![Vec::new()];
+        for minute in 0..200 {
+            corpus.push(decided(minute, corpus[minute as usize].clone()));
+        }
+        corpus.into_iter().step_by(20).collect()
+    },
+    decoder: || {
+        Box::new(|bytes| {
+            let next = decided(201, bytes.to_vec());
+            !decided(202, next).is_empty()
+        })
+    },
+};
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fuzz_steering() {
+        super::STEERING.run();
     }
-    let corpus: Vec<_> = corpus.into_iter().step_by(20).collect();
-    fuzz("steering", 20_000, &corpus, |bytes| {
-        let next = decided(201, bytes.to_vec());
-        !decided(202, next).is_empty()
-    });
 }

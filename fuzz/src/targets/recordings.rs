@@ -1,10 +1,10 @@
 //! Recordings: whole files, and single blocks, whose checksums would stop most damage at the door.
 
 use apache_avro::{Codec, Schema, Writer};
-use tidegate_fuzz::fuzz;
 use tidegate_schemas::recording::{self, RecordHeader, Recording, RecordingWriter, SCHEMA_TEXT};
 
-use crate::samples;
+use super::samples;
+use crate::Target;
 
 fn recorded() -> Vec<Recording> {
     let of_value = |(offset, value)| Recording {
@@ -44,15 +44,16 @@ fn settled(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-#[test]
-fn recordings() {
+pub(super) const RECORDINGS: Target =
+    Target { name: "recordings", usual: 10_000, corpus: files, decoder: || Box::new(read) };
+
+fn files() -> Vec<Vec<u8>> {
     let mut ours = RecordingWriter::new(Vec::new()).unwrap();
     for record in recorded() {
         ours.append(&record).unwrap();
         ours.flush().unwrap();
     }
-    let corpus = [settled(ours.finish().unwrap()), file(Codec::Null), file(Codec::Deflate(Default::default()))];
-    fuzz("recordings", 10_000, &corpus, read);
+    vec![settled(ours.finish().unwrap()), file(Codec::Null), file(Codec::Deflate(Default::default()))]
 }
 
 /// What stands before the first block: the header with its sync marker, and the bytes of the records.
@@ -93,25 +94,44 @@ fn with_block(header: &[u8], count: usize, block: &[u8]) -> Vec<u8> {
     file
 }
 
-#[test]
-fn recorded_blocks() {
-    let (header, records) = parts();
-    let count = recorded().len();
-    fuzz("recorded_blocks", 10_000, &[records], |block| read(&with_block(&header, count, block)));
-}
+pub(super) const RECORDED_BLOCKS: Target = Target {
+    name: "recorded_blocks",
+    usual: 10_000,
+    corpus: || vec![parts().1],
+    decoder: || {
+        let (header, _) = parts();
+        let count = recorded().len();
+        Box::new(move |block| read(&with_block(&header, count, block)))
+    },
+};
 
-#[test]
-fn a_block_that_claims_gigabytes_is_refused_and_costs_nothing() {
-    let snappy = file(Codec::Snappy);
-    let marker = snappy[snappy.len() - 16..].to_vec();
-    let header = snappy.windows(16).position(|window| window == marker).unwrap() + 16;
-    // Snappy's own length: 4 GiB - 1, then nothing but a checksum.
-    let bomb = with_block(&snappy[..header], 1, b"\xff\xff\xff\xff\x0f\0\0\0\0");
-    let mut claim = snappy[..header].to_vec();
-    push_varint(&mut claim, 1);
-    push_varint(&mut claim, 1 << 40);
-    for file in [bomb, claim] {
-        let said = recording::read(&file[..]).unwrap().next().unwrap().unwrap_err().to_string();
-        assert!(said.starts_with("the recording is damaged: "), "{said}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fuzz_recordings() {
+        RECORDINGS.run();
+    }
+
+    #[test]
+    fn fuzz_recorded_blocks() {
+        RECORDED_BLOCKS.run();
+    }
+
+    #[test]
+    fn a_block_that_claims_gigabytes_is_refused_and_costs_nothing() {
+        let snappy = file(Codec::Snappy);
+        let marker = snappy[snappy.len() - 16..].to_vec();
+        let header = snappy.windows(16).position(|window| window == marker).unwrap() + 16;
+        // Snappy's own length: 4 GiB - 1, then nothing but a checksum.
+        let bomb = with_block(&snappy[..header], 1, b"\xff\xff\xff\xff\x0f\0\0\0\0");
+        let mut claim = snappy[..header].to_vec();
+        push_varint(&mut claim, 1);
+        push_varint(&mut claim, 1 << 40);
+        for file in [bomb, claim] {
+            let said = recording::read(&file[..]).unwrap().next().unwrap().unwrap_err().to_string();
+            assert!(said.starts_with("the recording is damaged: "), "{said}");
+        }
     }
 }

@@ -1,0 +1,30 @@
+//! The program `tidegate`: parses, dispatches, and turns errors into one sentence and an exit code.
+//!
+//! A library only so that the fuzz targets of what it alone decodes can be reached (`fuzz/guided/`).
+
+mod args;
+mod commands;
+mod config;
+mod event_time;
+mod exit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+mod http;
+mod pipeline;
+mod policy_spec;
+mod progress;
+mod recorded_controls;
+mod reports;
+mod shutdown;
+mod telemetry;
+
+use std::process::ExitCode;
+
+/// Runs the command that this process was given.
+#[must_use]
+pub fn main() -> ExitCode {
+    match args::parse() {
+        Ok(cli) => exit::report(commands::dispatch(cli)),
+        Err(code) => code,
+    }
+}

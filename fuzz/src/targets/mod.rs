@@ -1,0 +1,33 @@
+//! A target for every decoder of outside bytes, one file a family. Those that only the binary knows (settings, controls file,
+//! policies, times) stand in `cli/src/fuzz.rs`.
+//!
+//! A new decoder gets a constant here and a place in [`TARGETS`]; its test bears its name.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, whose inputs are valid")]
+
+mod artifacts;
+mod csv;
+mod headers;
+mod recordings;
+mod records;
+mod registry;
+mod samples;
+mod steering;
+
+use crate::Target;
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    artifacts::ARTIFACTS,
+    artifacts::CARDS,
+    csv::COMPRESSED_CSV,
+    csv::CSV,
+    headers::TRACE_HEADERS,
+    recordings::RECORDED_BLOCKS,
+    recordings::RECORDINGS,
+    records::FOREIGN_SCHEMAS,
+    records::OLDER_RECORDS,
+    records::RECORDS,
+    registry::REGISTRY_REQUESTS,
+    steering::STEERING,
+];
