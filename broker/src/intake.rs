@@ -137,7 +137,9 @@ impl<T: Record> Intake<T> {
     pub(crate) fn go_back(&mut self, partitions: &[i32]) -> Result<Vec<Resume>, BrokerError> {
         self.held = None;
         let mut list = TopicPartitionList::new();
-        partitions.iter().for_each(|partition| drop(list.add_partition(&self.topic, *partition)));
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
         let resumes = self.context().resumes(&self.consumer, &list);
         for resume in &resumes {
             let at = resume.start();
