@@ -9,7 +9,7 @@
 //!   └──────── commit the lowest contiguous acknowledged offset, with where state comes back from <──┘
 //! ```
 //!
-//! Under exactly-once outputs and offsets are one transaction instead (`exactly_once.rs`, `transaction.rs`).
+//! Under exactly-once outputs and offsets are one transaction instead (`exactly_once.rs`, `transaction/`).
 //!
 //! Everything here runs on one thread; delivery reports arrive on the client's.
 

@@ -21,7 +21,7 @@ use node::Node;
 
 /// Version of Apache Kafka that the tests run.
 pub const VERSION: &str = "4.1.0";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// Another process may take a port between our look and Kafka's.
 const STARTS: usize = 3;
 
@@ -96,7 +96,7 @@ impl Kafka {
     /// Starts a Kafka and waits until it takes connections.
     ///
     /// # Errors
-    /// Where it can not be fetched, or does not come up within a minute.
+    /// Where it can not be fetched, or does not come up within three minutes.
     pub fn start(options: &KafkaOptions) -> anyhow::Result<Self> {
         fetch::jars()?;
         let mut last = anyhow::anyhow!("no start was tried");
@@ -132,7 +132,7 @@ impl Kafka {
     /// Starts a killed one again, at the same address and with the same data, and waits until it takes connections.
     ///
     /// # Errors
-    /// Where it does not come up within a minute.
+    /// Where it does not come up within three minutes.
     pub fn come_back(&mut self) -> anyhow::Result<()> {
         self.node.come_back()?;
         self.wait_until_ready()

@@ -32,13 +32,13 @@ pub(crate) fn goes_on_without(trial: &Trial, frozen: &Running) -> Running {
 }
 
 /// The zombie finds that the group went on without it, and works again beside its heir.
-pub(crate) fn comes_back(trial: &Trial, zombie: &Running) {
+pub(crate) fn comes_back(trial: &Trial, zombie: &Running, heir: &Running) {
     let noticed = || {
         let said = zombie.stderr();
         said.contains("is taken back") || said.contains("with another producer")
     };
     wait_until(PATIENCE, noticed).unwrap_or_else(|e| panic!("it did not notice: {e}\n{}", zombie.stderr()));
-    trial.wait_until_shared(2);
+    trial.wait_until_shared(&[zombie, heir]);
     trial.send_the_rest();
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn members_come_and_go(trial: &Trial, strategy: &str) {
     let first = trial.caught_by(strategy);
     let others = [(); 2].map(|()| trial.start(strategy));
     signal(first.pid(), "CONT").unwrap();
-    trial.wait_until_shared(3);
+    trial.wait_until_shared(&[&first, &others[0], &others[1]]);
     trial.send_the_rest();
     let some = trial.sent() * 2 / 3;
     wait_until(PATIENCE, || trial.answered() >= some).unwrap();

@@ -45,7 +45,7 @@ fn a_zombie_adds_nothing() {
         let zombie = trial.caught_in_a_transaction();
         let heir = goes_on_without(trial, &zombie);
         signal(zombie.pid(), "CONT").unwrap();
-        comes_back(trial, &zombie);
+        comes_back(trial, &zombie, &heir);
         trial.finish(vec![zombie, heir]);
         assert!(trial.was_taken_back(), "the zombie had nothing in flight");
     });

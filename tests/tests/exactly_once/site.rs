@@ -87,7 +87,10 @@ impl Trial {
     /// A process of both stages whose pace leaves time to catch it.
     pub(crate) fn start(&self, strategy: &str) -> Running {
         let file = self.settings.path().join(format!("{strategy}.toml"));
-        std::fs::write(&file, settings_text(strategy)).unwrap();
+        // Written once: a process that starts may be reading it.
+        if !file.exists() {
+            std::fs::write(&file, settings_text(strategy)).unwrap();
+        }
         let command = ["run", "forecast", "quota", "--guarantee", "exactly_once", "--max-batch", "50"];
         self.pipeline.start(&[&command[..], &["--config", file.to_str().unwrap()]].concat())
     }
@@ -146,18 +149,19 @@ impl Trial {
         told.unwrap_or_else(|e| panic!("it noticed nothing: {e}\n{}", running.stderr()));
     }
 
-    /// Waits until each of so many members has one of the three partitions, in both groups.
-    pub(crate) fn wait_until_shared(&self, members: usize) {
+    /// Waits until each of these members has some of the three partitions, in both groups.
+    pub(crate) fn wait_until_shared(&self, members: &[&Running]) {
         let shares = |stage| {
             let group = format!("{}{stage}", self.pipeline.prefix());
             groups::shares(self.kafka.bootstrap(), &group).unwrap_or_default()
         };
         let shared = |stage| {
             let shares = shares(stage);
-            shares.len() == members && shares.iter().sum::<usize>() == 3 && !shares.contains(&0)
+            shares.len() == members.len() && shares.iter().sum::<usize>() == 3 && !shares.contains(&0)
         };
         let done = wait_until(PATIENCE, || shared("forecast") && shared("quota"));
-        done.unwrap_or_else(|e| panic!("{e}: {:?}, {:?}", shares("forecast"), shares("quota")));
+        let logs = || members.iter().map(|m| m.stderr()).collect::<Vec<_>>().join("\n");
+        done.unwrap_or_else(|e| panic!("{e}: {:?}, {:?}\n{}", shares("forecast"), shares("quota"), logs()));
     }
 }
 
