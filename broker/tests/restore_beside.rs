@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use prometheus::{Registry, TextEncoder};
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
-    BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Past, Publisher, Received, Rejection, Stage, Stop,
-    Verdict, WorkStatus, run_stage,
+    BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Past, Processing, Publisher, Received, Rejection,
+    Stage, Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_schemas::records::{LoadReport, Record};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};
@@ -90,7 +90,8 @@ impl Member {
         let thread = std::thread::spawn(move || {
             let ids = Arc::new(CatalogueIds);
             let (settings, metrics, status) = (&settings, &metrics, &*shown);
-            run_stage(stage, &Job { settings, ids, max_batch: BATCH, metrics, status, stop: &told })
+            let processing = Processing::default();
+            run_stage(stage, &Job { settings, ids, max_batch: BATCH, processing, metrics, status, stop: &told })
         });
         Self { seen, status, registry, stop, thread }
     }
