@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Tells threads to finish.
@@ -177,25 +178,32 @@ impl Metrics {
                 "Offsets of the input partition behind a transaction that has not ended.",
             )?,
         };
-        registry.register(Box::new(metrics.records.clone()))?;
-        registry.register(Box::new(metrics.outputs.clone()))?;
-        registry.register(Box::new(metrics.restored.clone()))?;
-        registry.register(Box::new(metrics.dropped.clone()))?;
-        registry.register(Box::new(metrics.dead_letters.clone()))?;
-        registry.register(Box::new(metrics.lag.clone()))?;
-        registry.register(Box::new(metrics.committed.clone()))?;
-        registry.register(Box::new(metrics.assigned.clone()))?;
-        registry.register(Box::new(metrics.output_bytes.clone()))?;
-        registry.register(Box::new(metrics.checkpoints.clone()))?;
-        registry.register(Box::new(metrics.checkpoint_bytes.clone()))?;
-        registry.register(Box::new(metrics.restoring.clone()))?;
-        registry.register(Box::new(metrics.restore_left.clone()))?;
-        registry.register(Box::new(metrics.batch_seconds.clone()))?;
-        registry.register(Box::new(metrics.side.clone()))?;
-        registry.register(Box::new(metrics.controls_in_force.clone()))?;
-        registry.register(Box::new(metrics.transactions.clone()))?;
-        registry.register(Box::new(metrics.unstable.clone()))?;
+        metrics.register(registry)?;
         Ok(metrics)
+    }
+
+    fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        let all: [Box<dyn Collector>; 18] = [
+            Box::new(self.records.clone()),
+            Box::new(self.outputs.clone()),
+            Box::new(self.restored.clone()),
+            Box::new(self.dropped.clone()),
+            Box::new(self.dead_letters.clone()),
+            Box::new(self.lag.clone()),
+            Box::new(self.committed.clone()),
+            Box::new(self.assigned.clone()),
+            Box::new(self.output_bytes.clone()),
+            Box::new(self.checkpoints.clone()),
+            Box::new(self.checkpoint_bytes.clone()),
+            Box::new(self.restoring.clone()),
+            Box::new(self.restore_left.clone()),
+            Box::new(self.batch_seconds.clone()),
+            Box::new(self.side.clone()),
+            Box::new(self.controls_in_force.clone()),
+            Box::new(self.transactions.clone()),
+            Box::new(self.unstable.clone()),
+        ];
+        all.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Also counts the outputs of `work` by what the stage says of each ([`Stage::label`](crate::Stage::label)), in a counter

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use tidegate_schemas::partition::partition_of;
+use tidegate_schemas::records::Checkpoint;
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use super::Driver;
@@ -120,15 +121,9 @@ impl<S: Stage> Driver<'_, S> {
                     }
                 }
                 Verdict::Keep(node_id, checkpoint) => {
-                    let Some(topic) = &self.checkpoints else { continue };
                     let kept = (&**node_id, checkpoint.as_deref());
-                    match topic.send(source.partition, kept, &self.publisher, ticket, || paused.wait()) {
-                        Ok(bytes) => {
-                            self.metrics.checkpoints.inc();
-                            self.metrics.checkpoint_bytes.inc_by(bytes as u64);
-                        }
-                        failed => self.sent(failed.map(drop))?,
-                    }
+                    let sent = self.keep(source.partition, kept, ticket, || paused.wait());
+                    self.sent(sent)?;
                 }
                 Verdict::Drop(reason) => {
                     self.metrics.dropped.with_label_values(&[reason.name()]).inc();
@@ -138,6 +133,21 @@ impl<S: Stage> Driver<'_, S> {
         }
         drop(paused);
         too_large.iter().try_for_each(|e| self.set_cause_aside(source, e, ticket))
+    }
+
+    /// Sends a node's checkpoint, or its tombstone.
+    fn keep(
+        &self,
+        partition: i32,
+        kept: (&str, Option<&Checkpoint>),
+        ticket: usize,
+        wait: impl FnMut(),
+    ) -> Result<(), BrokerError> {
+        let Some(topic) = &self.checkpoints else { return Ok(()) };
+        let bytes = topic.send(partition, kept, &self.publisher, ticket, wait)?;
+        self.metrics.checkpoints.inc();
+        self.metrics.checkpoint_bytes.inc_by(bytes as u64);
+        Ok(())
     }
 
     /// An output that its topic does not take: its input becomes a dead letter in its place.
