@@ -87,8 +87,8 @@ impl Nodes {
     /// Nodes as their checkpoints left them, those on the topic that are to be taken away, and the newest Kafka timestamp by
     /// then.
     pub(crate) fn restored(by_id: HashMap<Box<str>, Node>, forgotten: Vec<Box<str>>, newest: i64) -> Self {
-        let of = |(node_id, node): (&Box<str>, &Node)| node.kept.map_or(0, |kept| digest(node_id, kept.offset));
-        let sum = by_id.iter().map(of).fold(0, u64::wrapping_add);
+        let of = |node_id: &str, node: &Node| node.kept.map_or(0, |kept| digest(node_id, kept.offset));
+        let sum = by_id.iter().map(|(node_id, node)| of(node_id, node)).fold(0, u64::wrapping_add);
         Self { by_id, newest, forgotten, sum, ..Self::default() }
     }
 
