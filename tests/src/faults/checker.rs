@@ -136,13 +136,10 @@ fn letters(evidence: &Evidence, places: &Places, verdict: &mut Verdict) -> HashM
         if sent.name.is_some() {
             verdict.findings.add(Wrong::Value, || format!("the valid report at {source:?} is a dead letter"));
         }
-        if firsts.contains_key(&source) {
-            verdict.duplicates += u64::from(evidence.exactly_once);
-            if evidence.exactly_once {
-                verdict.findings.add(Wrong::Duplicate, || format!("the dead letter of {source:?}"));
-            }
-        } else {
-            firsts.insert(source, (letter.partition, letter.offset));
+        let first = *firsts.entry(source).or_insert((letter.partition, letter.offset));
+        if evidence.exactly_once && first != (letter.partition, letter.offset) {
+            verdict.duplicates += 1;
+            verdict.findings.add(Wrong::Duplicate, || format!("the dead letter of {source:?}"));
         }
     }
     for sent in evidence.sent.iter().filter(|sent| sent.name.is_none()) {

@@ -71,7 +71,8 @@ impl Load {
         while !stop.load(Ordering::SeqCst) || !self.count.is_multiple_of(self.nodes) {
             let due = (started.elapsed().as_secs_f64() * a_second as f64) as u64;
             // After an outage what is due comes at once, but no faster than this.
-            for _ in sent..due.min(sent + a_second) {
+            let until = due.min(sent + a_second);
+            while sent < until {
                 self.send(sender)?;
                 sent += 1;
             }

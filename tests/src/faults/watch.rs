@@ -172,7 +172,9 @@ impl Watch {
     fn committed(&self, stage: Stage, client: &BaseConsumer) -> anyhow::Result<Offsets> {
         let mut asked = TopicPartitionList::new();
         let input = stage.input().name(&self.prefix);
-        (0..self.partitions).for_each(|partition| drop(asked.add_partition(&input, partition)));
+        for partition in 0..self.partitions {
+            asked.add_partition(&input, partition);
+        }
         let answer = client.committed_offsets(asked, ASK)?;
         let mut committed = vec![0; usize::try_from(self.partitions)?];
         for element in answer.elements() {
