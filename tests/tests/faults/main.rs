@@ -1,6 +1,7 @@
 //! The fault suite, short: nothing is lost, repeated after dedupe, reordered or wrong. And what it says of programs that are
 //! broken on purpose.
 
+#![expect(clippy::print_stdout, reason = "which fault comes is for whoever looks at a test that takes minutes")]
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
 use std::sync::{Mutex, PoisonError};
