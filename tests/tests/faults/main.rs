@@ -35,7 +35,9 @@ fn options(seed: u64, faults: usize) -> FaultOptions {
 
 #[test]
 fn nothing_is_lost_whatever_happens() {
-    let options = options(7, 26);
+    // A process whose clock jumped back may not end on SIGTERM until the clock is where it was (docs/faults.md): not judged here.
+    let only = Kind::ALL.into_iter().filter(|kind| *kind != Kind::ClockJump).collect();
+    let options = FaultOptions { only, ..options(7, 26) };
     let Some(outcome) = run(&options, Program::Tidegate) else { return };
     let report = &outcome.report;
     println!("{report}{}", options.repeat());
