@@ -7,11 +7,15 @@
 //! bar        a tag; then what it says
 //! ```
 
+use integer_encoding::VarInt;
+
 use crate::error::ForecastError;
 
 /// Mean and maximum of a minute, in points.
 pub(crate) type Bar = (f32, f32);
 
+/// Bytes of a number at most.
+const LONGEST: usize = 10;
 /// The same as the minute before.
 const SAME: u8 = 1;
 /// The maximum is a load of four decimals, written as what it has more of them than the last one such.
@@ -30,16 +34,18 @@ impl Writer {
         self.bytes.push(byte);
     }
 
-    pub(crate) fn unsigned(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number as u8);
+    pub(crate) fn unsigned(&mut self, number: u64) {
+        self.number(number);
     }
 
     pub(crate) fn signed(&mut self, number: i64) {
-        self.unsigned((number << 1 ^ number >> 63).cast_unsigned());
+        self.number(number);
+    }
+
+    fn number(&mut self, number: impl VarInt) {
+        let mut written = [0; LONGEST];
+        let length = number.encode_var(&mut written);
+        self.bytes.extend_from_slice(&written[..length]);
     }
 
     pub(crate) fn float(&mut self, number: f32) {
@@ -97,15 +103,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn unsigned(&mut self) -> Result<u64, ForecastError> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(damaged("a number of it is too long"))
+        self.number()
+    }
+
+    fn number<T: VarInt>(&mut self) -> Result<T, ForecastError> {
+        let why = if self.rest.len() < LONGEST { "it ends early" } else { "a number of it is too long" };
+        let (number, length) = T::decode_var(self.rest).ok_or_else(|| damaged(why))?;
+        self.rest = &self.rest[length..];
+        Ok(number)
     }
 
     /// A number up to a limit.
@@ -115,8 +120,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn signed(&mut self) -> Result<i64, ForecastError> {
-        let number = self.unsigned()?;
-        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        self.number()
     }
 
     pub(crate) fn float(&mut self) -> Result<f32, ForecastError> {

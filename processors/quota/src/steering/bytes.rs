@@ -7,6 +7,8 @@
 //! Fixed numbers are little-endian. Of a decision that waits, age (ms before `last`), p90 and margin (1e-4 of the base quota) are
 //! zigzag varints of the difference from the one before. Weights go as their bits: what is read is exactly what was kept.
 
+use integer_encoding::VarInt;
+
 use super::{Pending, State};
 use crate::steering::bins::BINS;
 
@@ -76,22 +78,13 @@ fn weight(bits: [u8; 4]) -> Option<f32> {
 }
 
 fn push_varint(bytes: &mut Vec<u8>, number: i64) {
-    let mut rest = ((number << 1) ^ (number >> 63)) as u64;
-    while rest >= 0x80 {
-        bytes.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
+    let mut written = [0; 10];
+    let length = number.encode_var(&mut written);
+    bytes.extend_from_slice(&written[..length]);
 }
 
 fn take_varint(rest: &mut &[u8]) -> Option<i64> {
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let [byte] = take(rest)?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((number >> 1) as i64 ^ -((number & 1) as i64));
-        }
-    }
-    None
+    let (number, length) = i64::decode_var(rest)?;
+    *rest = &rest[length..];
+    Some(number)
 }
