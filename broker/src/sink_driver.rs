@@ -160,11 +160,7 @@ fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intak
 
 fn commit<T: Record>(intake: &Intake<T>, mode: CommitMode, job: &Job<'_>) {
     match intake.commit(mode) {
-        Ok(done) => {
-            for (partition, offset) in done {
-                job.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
-            }
-        }
+        Ok(done) => job.metrics.note_committed(&done),
         Err(e) => tracing::warn!("{e}"),
     }
     report_lag(intake.context(), job.metrics, job.status);

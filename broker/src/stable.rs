@@ -38,15 +38,12 @@ impl Settling {
     /// An unreachable broker.
     pub(crate) fn begin(settings: &KafkaSettings, topic: &str, partitions: &[i32]) -> Result<Self, BrokerError> {
         let committed = create(&settings.consumer(None), QuietContext::default())?;
+        let mut config = settings.consumer(None);
+        config.set("isolation.level", "read_uncommitted");
+        let all: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
         let mut pending = Vec::new();
-        // The embedded broker has no transactions.
-        if !settings.embedded {
-            let mut config = settings.consumer(None);
-            config.set("isolation.level", "read_uncommitted");
-            let all: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
-            for partition in partitions {
-                pending.push((*partition, watermarks(&all, settings, topic, *partition)?.1));
-            }
+        for partition in partitions {
+            pending.push((*partition, watermarks(&all, settings, topic, *partition)?.1));
         }
         Ok(Self { committed, topic: topic.to_owned(), pending, began: Instant::now(), told: false })
     }

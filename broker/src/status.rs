@@ -182,6 +182,13 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Shows the committed offsets of partitions.
+    pub(crate) fn note_committed(&self, done: &[(i32, i64)]) {
+        for (partition, offset) in done {
+            self.committed.with_label_values(&[partition.to_string()]).set(*offset);
+        }
+    }
+
     fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
         let all: [Box<dyn Collector>; 18] = [
             Box::new(self.records.clone()),

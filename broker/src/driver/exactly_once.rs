@@ -50,7 +50,7 @@ impl<S: Stage> Driver<'_, S> {
         if self.is_open() {
             self.mark_rewinds();
             let done = self.intake.end_transaction(patience);
-            self.note_committed(done);
+            self.metrics.note_committed(&done);
         }
     }
 

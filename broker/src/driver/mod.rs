@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            Assigned ─> read the side input to its end ─> stage.side
-//!                     ─> restore, in slices between batches (restoring.rs)
+//!                     ─> restore, in slices between batches (restoring/)
 //! side records that have come ─> stage.side, before each batch
 //! batch ─> stage.process ─> encode ─> publish ──────────────────────────────────────────────────────┐
 //!   ▲                                                                                               │
@@ -50,7 +50,7 @@ use side::SideInput;
 
 /// Time between two commits.
 pub(crate) const COMMIT_EVERY: Duration = Duration::from_millis(500);
-/// Time before a producer is made anew.
+/// Pause before something is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs a stage until `stop` is set or something fails that waiting does not mend. Under exactly-once, a producer that is of

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::Driver;
 use super::restoring::Restoration;
+use super::{Driver, PAUSE};
 use crate::error::BrokerError;
 use crate::group::GroupContext;
 use crate::stage::Stage;
@@ -13,8 +13,6 @@ use rdkafka::consumer::CommitMode;
 
 /// Time between two signs of life to the group while something long is read.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
-/// Pause before something is read again after an outage.
-const PAUSE: Duration = Duration::from_secs(1);
 
 impl<S: Stage> Driver<'_, S> {
     /// Reads something from its beginning to its end, and once more where the broker went away meanwhile; a stop ends it.
@@ -85,7 +83,7 @@ impl<S: Stage> Driver<'_, S> {
         self.note_controls();
         self.mark_rewinds();
         match self.intake.commit(mode) {
-            Ok(done) => self.note_committed(done),
+            Ok(done) => self.metrics.note_committed(&done),
             Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
         }
         report_lag(self.intake.context(), self.metrics, self.status);
@@ -97,12 +95,6 @@ impl<S: Stage> Driver<'_, S> {
             if let Some(past) = self.stage.rewind_to(*partition) {
                 self.ledger.lock().mark(*partition, *position, past);
             }
-        }
-    }
-
-    pub(super) fn note_committed(&self, done: Vec<(i32, i64)>) {
-        for (partition, offset) in done {
-            self.metrics.committed.with_label_values(&[partition.to_string()]).set(offset);
         }
     }
 }

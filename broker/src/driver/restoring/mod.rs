@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_schemas::Decoder;
 
-use super::Driver;
+use super::{Driver, PAUSE};
 use crate::error::BrokerError;
 use crate::group::Resume;
 use crate::settings::ASK;
@@ -31,8 +31,6 @@ const BESIDE: Duration = Duration::from_millis(20);
 const ALONE: Duration = Duration::from_millis(500);
 /// Time between two log lines about the progress.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-/// Pause before something is asked for again after an outage.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is read one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,7 +216,8 @@ impl<S: Stage> Driver<'_, S> {
     }
 
     fn is_settled(&self, job: &mut Restoration, step: Step) -> Result<bool, BrokerError> {
-        let Some(topic) = self.saved_on(step) else { return Ok(true) };
+        // The embedded broker has no transactions.
+        let Some(topic) = self.saved_on(step).filter(|_| !self.settings.embedded) else { return Ok(true) };
         let numbers = job.numbers();
         if job.settling.is_none() {
             job.settling = Some(Settling::begin(self.settings, &topic, &numbers)?);
