@@ -11,6 +11,7 @@ use tidegate_schemas::{CatalogueIds, Decoder, Encoder, Topic};
 use crate::binary::{self, Finished, Running};
 use crate::brokers::TestBroker;
 use crate::client::{self, Raw};
+use crate::groups;
 
 /// Enough for a stage to start, join its group and answer on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +59,18 @@ impl Pipeline {
     #[must_use]
     pub fn topic(&self, topic: Topic) -> String {
         topic.name(&self.prefix)
+    }
+
+    /// Group of a stage.
+    #[must_use]
+    pub fn group(&self, stage: &str) -> String {
+        format!("{}{stage}", self.prefix)
+    }
+
+    /// Partitions of each member of a stage's group; none while nobody can say.
+    #[must_use]
+    pub fn shares(&self, stage: &str) -> Vec<usize> {
+        groups::shares(&self.bootstrap, &self.group(stage)).unwrap_or_default()
     }
 
     /// Arguments with those that lead to this pipeline.

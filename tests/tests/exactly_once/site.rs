@@ -10,7 +10,7 @@ use tidegate_tests::binary::Running;
 use tidegate_tests::kafka::{self, Kafka, KafkaOptions};
 use tidegate_tests::pipeline::{Pipeline, records, reports};
 use tidegate_tests::process::{signal, wait_until};
-use tidegate_tests::{brokers, client, groups};
+use tidegate_tests::{brokers, client};
 
 use crate::answers::Answers;
 
@@ -151,10 +151,7 @@ impl Trial {
 
     /// Waits until each of these members has some of the three partitions, in both groups.
     pub(crate) fn wait_until_shared(&self, members: &[&Running]) {
-        let shares = |stage| {
-            let group = format!("{}{stage}", self.pipeline.prefix());
-            groups::shares(self.kafka.bootstrap(), &group).unwrap_or_default()
-        };
+        let shares = |stage| self.pipeline.shares(stage);
         let shared = |stage| {
             let shares = shares(stage);
             shares.len() == members.len() && shares.iter().sum::<usize>() == 3 && !shares.contains(&0)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidegate_schemas::Topic;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::{self, Counter};
-use tidegate_tests::groups::{self, Position, Progress};
+use tidegate_tests::groups::{Position, Progress};
 use tidegate_tests::pipeline::Pipeline;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::removal;
@@ -40,10 +40,6 @@ impl<'a> Site<'a> {
         Counter::new(self.bootstrap(), &self.topic(topic)).unwrap()
     }
 
-    fn group(&self, stage: &str) -> String {
-        format!("{}{stage}", self.prefix())
-    }
-
     /// How far a stage is with its input.
     pub(crate) fn positions(&self, stage: &str) -> Vec<Position> {
         let input = if stage == "forecast" { Topic::Load } else { Topic::Forecasts };
@@ -66,11 +62,6 @@ impl<'a> Site<'a> {
         let shared = |stage| self.shares(stage) == vec![1; members];
         let done = wait_until(PATIENCE, || shared("forecast") && shared("quota"));
         done.unwrap_or_else(|e| panic!("{e}: {:?}, {:?}", self.shares("forecast"), self.shares("quota")));
-    }
-
-    /// Partitions of each member of a stage's group.
-    pub(crate) fn shares(&self, stage: &str) -> Vec<usize> {
-        groups::shares(self.bootstrap(), &self.group(stage)).unwrap_or_default()
     }
 
     /// Takes the outputs and the groups away, makes the topics anew, and waits until they can be read.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tidegate_schemas::Topic;
 use tidegate_tests::binary::Running;
 use tidegate_tests::brokers::TestBroker;
-use tidegate_tests::groups;
 use tidegate_tests::process::wait_until;
 
 use crate::fixture::{PATIENCE, Pipeline, names, on_both_brokers, records, reports};
@@ -39,8 +38,7 @@ fn both_processes_have_partitions() {
     let Some(broker) = TestBroker::kafka() else { return };
     let pipeline = Pipeline::new(&broker, "both-work");
     let running = [(), ()].map(|()| pipeline.start(&["run", "forecast"]));
-    let group = "both-work.forecast";
-    let shares = || groups::shares(pipeline.bootstrap(), group).unwrap_or_default();
+    let shares = || pipeline.shares("forecast");
     let shared = wait_until(PATIENCE, || {
         std::thread::sleep(Duration::from_millis(200));
         let shares = shares();
