@@ -47,6 +47,9 @@ impl<T> Item<T> {
 /// Checks a decoded record against its key and Kafka timestamp.
 pub(crate) type Check<'a, T> = &'a dyn Fn(&T, Option<&[u8]>, Option<i64>) -> Result<(), Rejection>;
 
+/// A way to commit; gives what was committed.
+pub(crate) type Commit<T> = fn(&Intake<T>) -> Result<Vec<(i32, i64)>, BrokerError>;
+
 /// The consumer of one group member.
 pub(crate) struct Intake<T> {
     consumer: BaseConsumer<GroupContext>,
@@ -122,12 +125,25 @@ impl<T: Record> Intake<T> {
 
     /// Keeps the membership alive while nothing may be taken: input is paused, events are served.
     pub(crate) fn idle(&self) {
-        idle(&self.consumer);
+        match self.consumer.assignment() {
+            Ok(assigned) => {
+                let partitions = assigned.elements().iter().map(|element| element.partition()).collect::<Vec<_>>();
+                self.context().pausing.pause(&self.consumer, &self.topic, partitions);
+            }
+            Err(e) => tracing::debug!("pausing the input: {e}"),
+        }
+        match self.consumer.poll(Duration::from_millis(50)) {
+            None => {}
+            Some(Err(e)) => tracing::debug!("while the input is paused: {e}"),
+            // A partition that became ours in this very poll was not paused yet: its record is read again.
+            Some(Ok(message)) => seek_back(&self.consumer, message.partition(), message.topic(), message.offset()),
+        }
     }
 
     /// Takes input again after [`Intake::idle`], but not of partitions that are closed.
     pub(crate) fn resume(&self) {
-        resume(&self.consumer, |partition| !self.closed.contains(&partition));
+        let open = |partition| !self.closed.contains(&partition);
+        self.context().pausing.resume(&self.consumer, &self.topic, open);
     }
 
     /// Takes nothing of these partitions until they are opened; what was polled of them is read again then.
@@ -136,16 +152,13 @@ impl<T: Record> Intake<T> {
             self.put_back();
         }
         self.closed.extend(partitions);
-        let list = self.list(partitions);
-        if let Err(e) = self.consumer.pause(&list) {
-            tracing::warn!("{}: waiting with {partitions:?}: {e}", self.topic);
-        }
+        self.context().pausing.pause(&self.consumer, &self.topic, partitions.iter().copied());
     }
 
     /// Takes input of these partitions.
     pub(crate) fn open(&mut self, partitions: &[i32]) {
         self.lost(partitions);
-        resume(&self.consumer, |partition| partitions.contains(&partition));
+        self.context().pausing.resume(&self.consumer, &self.topic, |partition| partitions.contains(&partition));
     }
 
     /// These partitions are no longer ours.
@@ -181,11 +194,19 @@ impl<T: Record> Intake<T> {
     }
 
     /// Commits what is acknowledged, except where transactions carry the offsets.
-    pub(crate) fn commit(&self, mode: CommitMode) -> Result<Vec<(i32, i64)>, BrokerError> {
+    pub(crate) fn commit(&self) -> Result<Vec<(i32, i64)>, BrokerError> {
         if self.context().transactions.is_some() {
             return Ok(Vec::new());
         }
-        self.context().commit(&self.consumer, None, mode)
+        self.context().commit(&self.consumer, None, CommitMode::Async)
+    }
+
+    /// As [`Intake::commit`], for the last time.
+    pub(crate) fn commit_at_last(&self) -> Result<Vec<(i32, i64)>, BrokerError> {
+        if self.context().transactions.is_some() {
+            return Ok(Vec::new());
+        }
+        self.context().commit_at_last(&self.consumer)
     }
 }
 
@@ -205,35 +226,9 @@ fn fatal(topic: &str, error: KafkaError) -> Result<(), BrokerError> {
     }
 }
 
-fn idle(consumer: &BaseConsumer<GroupContext>) {
-    let paused = consumer.assignment().and_then(|assigned| consumer.pause(&assigned));
-    if let Err(e) = paused {
-        tracing::debug!("pausing the input: {e}");
-    }
-    match consumer.poll(Duration::from_millis(50)) {
-        None => {}
-        Some(Err(e)) => tracing::debug!("while the input is paused: {e}"),
-        // A partition that became ours in this very poll was not paused yet: its record is read again.
-        Some(Ok(message)) => seek_back(consumer, message.partition(), message.topic(), message.offset()),
-    }
-}
-
 fn seek_back(consumer: &BaseConsumer<GroupContext>, partition: i32, topic: &str, offset: i64) {
     if let Err(e) = consumer.seek(topic, partition, Offset::Offset(offset), Duration::from_secs(5)) {
         tracing::error!("{topic}/{partition}/{offset} is to be read again: {e}");
-    }
-}
-
-fn resume(consumer: &BaseConsumer<GroupContext>, which: impl Fn(i32) -> bool) {
-    let resumed = consumer.assignment().and_then(|assigned| {
-        let mut list = TopicPartitionList::new();
-        for element in assigned.elements().iter().filter(|element| which(element.partition())) {
-            list.add_partition(element.topic(), element.partition());
-        }
-        consumer.resume(&list)
-    });
-    if let Err(e) = resumed {
-        tracing::warn!("taking input again: {e}");
     }
 }
 

@@ -86,6 +86,7 @@ impl Job<'_> {
             transactions,
             stop: self.stop.clone(),
             depends_on_past,
+            pausing: Default::default(),
             events: Default::default(),
             lag: Default::default(),
             ends: Default::default(),

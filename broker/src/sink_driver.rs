@@ -5,18 +5,19 @@
 //!               │ error: input paused, membership kept, tried again with backoff
 //! ```
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::CommitMode;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::Record;
 
+use crate::backpressure::Backpressure;
 use crate::driver::{COMMIT_EVERY, report_lag};
 use crate::error::BrokerError;
 use crate::group::GroupEvent;
 use crate::guarantee::Processing;
-use crate::intake::{Intake, Item};
+use crate::intake::{Commit, Intake, Item};
 use crate::job::{Job, Member};
 use crate::limits;
 use crate::stage::{Received, Rejection};
@@ -24,6 +25,9 @@ use crate::status::Stop;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Reasons told of one outage at most.
+const REASONS: usize = 8;
 
 /// A delivery that did not succeed; it will be tried again.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +61,7 @@ pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> 
     let accept = |_: &S::Input, _: Option<&[u8]>, _: Option<i64>| Ok::<(), Rejection>(());
     while !job.stop.is_set() {
         member.intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &accept)?;
-        serve_events(&member, &mut batch, job);
+        serve_events(sink.name(), &member, &mut batch, job);
         let records: Vec<Received<S::Input>> = batch.iter().filter_map(record_of).cloned().collect();
         if !records.is_empty() && !deliver(&mut sink, &records, &member.intake, job.stop) {
             break;
@@ -67,11 +71,11 @@ pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> 
             return Err(e);
         }
         if last_commit.elapsed() >= COMMIT_EVERY {
-            commit(&member.intake, CommitMode::Async, job);
+            commit(&member.intake, Intake::commit, job);
             last_commit = Instant::now();
         }
     }
-    commit(&member.intake, CommitMode::Sync, job);
+    commit(&member.intake, Intake::commit_at_last, job);
     Ok(())
 }
 
@@ -92,7 +96,8 @@ fn settle<T: Record>(member: &Member<T>, batch: &[Item<T>], job: &Job<'_>) -> Re
             Item::Dead(letter) => {
                 metrics.dead_letters.with_label_values(&[letter.rejection.class]).inc();
                 status.dead_letters.fetch_add(1, Ordering::Relaxed);
-                member.dead_letters.send(letter, &member.publisher, ticket, || member.intake.idle())?;
+                let mut paused = Backpressure::new(&member.intake);
+                member.dead_letters.send(letter, &member.publisher, ticket, || paused.wait())?;
             }
         }
     }
@@ -107,12 +112,14 @@ fn record_of<T>(item: &Item<T>) -> Option<&Received<T>> {
 }
 
 /// Takes changes of the assignment in. All of `batch` was polled before them.
-fn serve_events<T: Record>(member: &Member<T>, batch: &mut Vec<Item<T>>, job: &Job<'_>) {
+fn serve_events<T: Record>(name: &str, member: &Member<T>, batch: &mut Vec<Item<T>>, job: &Job<'_>) {
     while let Some(event) = member.intake.next_event() {
         let change = match event {
             GroupEvent::Assigned(resumes) => {
                 for r in &resumes {
                     member.ledger.lock().assign(r.partition, r.past);
+                    let (partition, offset) = (r.partition, r.resume);
+                    tracing::info!(partition, offset, "{name}: partition taken");
                 }
                 job.status.joined.store(true, Ordering::Relaxed);
                 resumes.len() as i64
@@ -131,6 +138,7 @@ fn serve_events<T: Record>(member: &Member<T>, batch: &mut Vec<Item<T>>, job: &J
 fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intake<S::Input>, stop: &Stop) -> bool {
     let mut pause = FIRST_PAUSE;
     let mut away: Option<Instant> = None;
+    let mut told = BTreeSet::new();
     loop {
         match sink.deliver(records) {
             Ok(()) => {
@@ -141,9 +149,10 @@ fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intak
                 return true;
             }
             Err(e) => {
-                if away.is_none() {
+                away.get_or_insert_with(Instant::now);
+                // Each reason once an outage, and no more of them than anybody reads.
+                if told.len() < REASONS && told.insert(e.to_string()) {
                     tracing::warn!("{}: {e}; trying again until it is taken", sink.name());
-                    away = Some(Instant::now());
                 }
             }
         }
@@ -158,8 +167,8 @@ fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intak
     }
 }
 
-fn commit<T: Record>(intake: &Intake<T>, mode: CommitMode, job: &Job<'_>) {
-    match intake.commit(mode) {
+fn commit<T: Record>(intake: &Intake<T>, commit: Commit<T>, job: &Job<'_>) {
+    match commit(intake) {
         Ok(done) => job.metrics.note_committed(&done),
         Err(e) => tracing::warn!("{e}"),
     }

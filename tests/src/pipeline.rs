@@ -147,6 +147,14 @@ pub fn reports(nodes: usize, rounds: i64) -> Vec<LoadReport> {
     (0..rounds).flat_map(|round| (0..nodes).map(move |node| report(round, node))).collect()
 }
 
+/// The same reports from nodes of so many pools that each of three partitions has some.
+pub fn on_all_partitions(mut reports: Vec<LoadReport>) -> Vec<LoadReport> {
+    for report in &mut reports {
+        report.pool = format!("pool-{}", report.node_id);
+    }
+    reports
+}
+
 /// Node and sequence of every report, sorted.
 pub fn names(reports: &[LoadReport]) -> Vec<(String, i64)> {
     let mut names: Vec<_> = reports.iter().map(|r| (r.node_id.clone(), r.sequence)).collect();

@@ -13,7 +13,6 @@
 //!
 //! Everything here runs on one thread; delivery reports arrive on the client's.
 
-mod backpressure;
 mod exactly_once;
 mod positions;
 mod publish;
@@ -25,7 +24,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::CommitMode;
 use tidegate_schemas::Topic;
 use tidegate_schemas::codec::{Encoder, SchemaIds};
 use tidegate_schemas::records::Record;
@@ -190,7 +188,7 @@ impl<'a, S: Stage> Driver<'a, S> {
                 return Err(e);
             }
             if last_commit.elapsed() >= COMMIT_EVERY {
-                self.commit(CommitMode::Async);
+                self.commit(Intake::commit);
                 last_commit = Instant::now();
             }
         }
@@ -199,7 +197,7 @@ impl<'a, S: Stage> Driver<'a, S> {
         } else if let Err(e) = self.publisher.flush(DRAIN) {
             tracing::warn!("{}: stopping with outputs in flight, they will be made again: {e}", self.stage.name());
         }
-        self.commit(CommitMode::Sync);
+        self.commit(Intake::commit_at_last);
         Ok(())
     }
 

@@ -7,9 +7,9 @@ use super::restoring::Restoration;
 use super::{Driver, PAUSE};
 use crate::error::BrokerError;
 use crate::group::GroupContext;
+use crate::intake::Commit;
 use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
-use rdkafka::consumer::CommitMode;
 
 /// Time between two signs of life to the group while something long is read.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -78,11 +78,11 @@ impl<S: Stage> Driver<'_, S> {
     }
 
     /// Commits what is acknowledged, with where its state is rebuilt from.
-    pub(super) fn commit(&mut self, mode: CommitMode) {
+    pub(super) fn commit(&mut self, commit: Commit<S::Input>) {
         self.tell_repeated();
         self.note_controls();
         self.mark_rewinds();
-        match self.intake.commit(mode) {
+        match commit(&self.intake) {
             Ok(done) => self.metrics.note_committed(&done),
             Err(e) => tracing::warn!("{}: {e}", self.stage.name()),
         }

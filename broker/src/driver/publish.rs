@@ -7,8 +7,8 @@ use tidegate_schemas::records::Checkpoint;
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
 use super::Driver;
-use super::backpressure::Backpressure;
 use crate::acknowledge::NO_TICKET;
+use crate::backpressure::Backpressure;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
 use crate::intake::Item;

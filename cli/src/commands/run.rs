@@ -62,7 +62,7 @@ impl Run {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = self.settings(common)?;
         let kafka = settings.kafka()?;
-        let stop = shutdown::on_signals()?;
+        let stop = shutdown::on_signals_of_service()?;
         super::reach(&kafka)?;
         if settings.processing.promise()?.is_exactly_once() {
             kafka.check_transactions()?;

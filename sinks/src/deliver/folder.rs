@@ -29,7 +29,8 @@ impl Folder {
     fn write(&self, command: &QuotaCommand) -> Result<(), DeliveryError> {
         let target = self.path.join(file_name(&command.node_id));
         let error = |e: &dyn std::fmt::Display| DeliveryError(format!("{} cannot be written: {e}", target.display()));
-        let mut file = tempfile::Builder::new().prefix(".tidegate-").tempfile_in(&self.path).map_err(|e| error(&e))?;
+        let mut file =
+            tempfile::Builder::new().prefix(".tidegate-").tempfile_in(&self.path).map_err(|e| error(&e.kind()))?;
         serde_json::to_writer_pretty(&mut file, command).map_err(|e| error(&e))?;
         file.write_all(b"\n").map_err(|e| error(&e))?;
         // Temporary files are private; what is delivered is for others to read.

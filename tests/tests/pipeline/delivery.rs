@@ -9,10 +9,11 @@ use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::receiver::Receiver;
 
-use crate::fixture::{PATIENCE, Pipeline, names, on_both_brokers, records, reports};
+use crate::fixture::{PATIENCE, Pipeline, names, on_all_partitions, on_both_brokers, records, reports};
 
 on_both_brokers!(
     a_webhook_that_is_away_and_refuses_gets_everything_in_the_end,
+    partitions_that_leave_in_an_outage_and_come_back_are_delivered,
     the_folder_holds_the_last_command_of_each_node
 );
 
@@ -55,6 +56,32 @@ fn a_webhook_that_is_away_and_refuses_gets_everything_in_the_end(broker: &TestBr
     let got_all = wait_until(PATIENCE, || received(&receiver.accepted()).0 == names(&all));
     assert!(got_all.is_ok(), "{} of {}\n{}", received(&receiver.accepted()).0.len(), all.len(), deliver.stderr());
     assert_eq!(received(&receiver.accepted()).1, 0, "the commands of a node come in their order");
+    for running in [deliver, stages] {
+        assert_eq!(running.terminate().unwrap().code, Some(0));
+    }
+}
+
+fn partitions_that_leave_in_an_outage_and_come_back_are_delivered(broker: &TestBroker) {
+    let pipeline = Pipeline::new(broker, "leave");
+    let all = on_all_partitions(reports(12, 20));
+    let (before, after) = all.split_at(all.len() / 2);
+    pipeline.send_load(&records(before));
+    let stages = pipeline.start(&["run", "forecast", "quota"]);
+    pipeline.wait_for(Topic::Quotas, before.len(), &stages);
+    let [refusing, guest] = [500, 200].map(|status| Receiver::start(0, status).unwrap());
+    let deliver = pipeline.start(&["run", "deliver", "--webhook", &refusing.url()]);
+    wait_until(PATIENCE, || refusing.refused() >= 2).unwrap_or_else(|e| panic!("{e}\n{}", deliver.stderr()));
+
+    // Input is paused by now, and half of it goes to a second process.
+    let second = pipeline.start(&["run", "deliver", "--webhook", &guest.url()]);
+    wait_until(PATIENCE, || !guest.accepted().is_empty()).unwrap_or_else(|e| panic!("{e}\n{}", second.stderr()));
+    refusing.answer_with(200);
+    wait_until(PATIENCE, || !refusing.accepted().is_empty()).unwrap_or_else(|e| panic!("{e}\n{}", deliver.stderr()));
+    assert_eq!(second.terminate().unwrap().code, Some(0));
+    pipeline.send_load(&records(after));
+    let got = || received(&[refusing.accepted(), guest.accepted()].concat()).0;
+    let got_all = wait_until(PATIENCE, || got() == names(&all));
+    assert!(got_all.is_ok(), "{} of {}\n{}", got().len(), all.len(), deliver.stderr());
     for running in [deliver, stages] {
         assert_eq!(running.terminate().unwrap().code, Some(0));
     }

@@ -7,13 +7,13 @@ use tidegate_tests::binary::Running;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::process::wait_until;
 
-use crate::fixture::{PATIENCE, Pipeline, names, on_both_brokers, records, reports};
+use crate::fixture::{PATIENCE, Pipeline, names, on_all_partitions, on_both_brokers, records, reports};
 
 on_both_brokers!(two_processes_answer_each_report_once);
 
 fn two_processes_answer_each_report_once(broker: &TestBroker) {
     let pipeline = Pipeline::new(broker, "shared-work");
-    let all = reports(12, 30);
+    let all = on_all_partitions(reports(12, 30));
     let (first, second) = all.split_at(all.len() / 2);
 
     let one = pipeline.start(&["run", "forecast", "quota"]);

@@ -12,7 +12,7 @@ use super::{Effect, SHOWS};
 /// What the system says of a full disk.
 const FULL: &str = "os error 28";
 
-/// What the sink says when a target is away, and when it is back.
+/// What the sink says of each reason why a target is away, and when it is back.
 const AWAY: &str = "trying again until it is taken";
 const BACK: &str = "delivering again after";
 
@@ -30,11 +30,15 @@ pub(super) fn refuse(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
 /// The folder's disk is full.
 pub(super) fn fill(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
     // It tells of one outage at a time: the one before must be over.
-    let outages = |word: &str| site.delivery.log().matches(word).count();
-    if wait_until(SHOWS, || outages(AWAY) == outages(BACK)).is_err() {
+    let log = || site.delivery.log();
+    let is_back = || {
+        let log = log();
+        log.rfind(AWAY) <= log.rfind(BACK)
+    };
+    if wait_until(SHOWS, is_back).is_err() {
         return Ok(Effect::NotSeen("the sink is still in another outage".into()));
     }
-    let told = || outages(FULL);
+    let told = || log().matches(FULL).count();
     let before = told();
     let ballast = delivery::fill(&site.delivery, &site.folder)?;
     std::thread::sleep(fault.lasts);

@@ -10,17 +10,17 @@ use crate::intake::Intake;
 const SHORT_WAITS: u32 = 500;
 
 /// Waits for room in the producer's queue, keeping the group membership alive.
-pub(super) struct Backpressure<'i, T: Record> {
+pub(crate) struct Backpressure<'i, T: Record> {
     intake: &'i Intake<T>,
     waits: u32,
 }
 
 impl<'i, T: Record> Backpressure<'i, T> {
-    pub(super) fn new(intake: &'i Intake<T>) -> Self {
+    pub(crate) fn new(intake: &'i Intake<T>) -> Self {
         Self { intake, waits: 0 }
     }
 
-    pub(super) fn wait(&mut self) {
+    pub(crate) fn wait(&mut self) {
         self.waits += 1;
         // Short waits are normal; a long one means that the output is away.
         if self.waits < SHORT_WAITS {

@@ -9,8 +9,12 @@
 //! The committed offset's metadata says from where state must be rebuilt (`past.rs`), so that a restore needs no lookup by
 //! time and works on every broker.
 
+mod pausing;
+mod resume;
+mod shared_ledger;
+
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -21,88 +25,20 @@ use rdkafka::statistics::{self, Statistics};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::acknowledge::Acknowledge;
 use crate::error::BrokerError;
-use crate::ledger::CommitLedger;
 use crate::logging::QuietLog;
 use crate::past::Past;
 use crate::publisher::Publisher;
 use crate::stable::{Ends, HangingTransactions};
 use crate::status::Stop;
 use crate::transaction::Transactions;
+use pausing::Pausing;
+pub(crate) use resume::{GroupEvent, Resume};
+pub(crate) use shared_ledger::SharedLedger;
 
 /// How long a rebalance or a stop waits for outputs in flight.
 pub(crate) const DRAIN: Duration = Duration::from_secs(6);
 const ASK: Duration = Duration::from_secs(10);
-
-/// What happened to the assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum GroupEvent {
-    /// Partitions are ours now, each to be read from `resume` once its state is back.
-    Assigned(Vec<Resume>),
-    /// Partitions are no longer ours.
-    Revoked(Vec<i32>),
-}
-
-/// Where a partition goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Resume {
-    pub(crate) partition: i32,
-    /// First offset to process; 0 where nothing was committed.
-    pub(crate) resume: i64,
-    /// From where its state comes back.
-    pub(crate) past: Option<Past>,
-}
-
-impl Resume {
-    /// From where its state comes back; the beginning where nothing says it.
-    pub(crate) fn past(self) -> Past {
-        self.past.unwrap_or(Past::from(0))
-    }
-
-    /// Where to begin to read.
-    pub(crate) fn start(self) -> Offset {
-        if self.resume > 0 { Offset::Offset(self.resume) } else { Offset::Beginning }
-    }
-}
-
-/// The ledger, shared between the driver, the delivery reports and the rebalance callback.
-#[derive(Debug, Default)]
-pub(crate) struct SharedLedger {
-    ledger: Mutex<CommitLedger>,
-    failure: Mutex<Option<BrokerError>>,
-}
-
-impl SharedLedger {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, CommitLedger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why a delivery failed for good; told once.
-    pub(crate) fn take_failure(&self) -> Option<BrokerError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// A delivery failed for good; the first counts.
-    pub(crate) fn fail(&self, error: BrokerError) {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    }
-
-    /// Whether a delivery failed for good.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-}
-
-impl Acknowledge for SharedLedger {
-    fn delivered(&self, ticket: usize) {
-        self.lock().acknowledge(ticket);
-    }
-
-    fn failed(&self, _: usize, error: BrokerError) {
-        self.fail(error);
-    }
-}
 
 /// Context of a group member's consumer.
 #[derive(Debug)]
@@ -115,6 +51,7 @@ pub(crate) struct GroupContext {
     pub(crate) stop: Stop,
     /// Whether the state depends on the past: then a position without a rewind offset is rebuilt from the beginning.
     pub(crate) depends_on_past: bool,
+    pub(crate) pausing: Pausing,
     pub(crate) events: Mutex<VecDeque<GroupEvent>>,
     /// Lag by partition as of the last statistics.
     pub(crate) lag: Mutex<Vec<(i32, i64)>>,
@@ -175,8 +112,9 @@ impl GroupContext {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let numbers: Vec<i32> = partitions.elements().iter().map(|e| e.partition()).collect();
-        // A stopping driver has waited already.
-        let patience = if self.stop.is_set() { DRAIN / 6 } else { DRAIN };
+        // A stopping driver has waited already, and nobody waits for a coordinator that is away.
+        let stopping = self.stop.is_set();
+        let (patience, mode) = if stopping { (DRAIN / 6, CommitMode::Async) } else { (DRAIN, CommitMode::Sync) };
         match &self.transactions {
             Some(transactions) if consumer.assignment_lost() => transactions.lost(self),
             // It holds outputs of all partitions, so it ends as a whole.
@@ -187,7 +125,7 @@ impl GroupContext {
                 if let Err(e) = self.publisher.flush(patience) {
                     tracing::warn!("giving partitions of {} up with outputs in flight: {e}", self.topic);
                 }
-                if let Err(e) = self.commit(consumer, Some(&numbers), CommitMode::Sync) {
+                if let Err(e) = self.commit_again(consumer, Some(&numbers), mode) {
                     tracing::warn!("{e}");
                 }
             }
@@ -195,6 +133,7 @@ impl GroupContext {
         for partition in &numbers {
             self.ledger.lock().revoke(*partition);
         }
+        self.pausing.resume(consumer, &self.topic, |partition| numbers.contains(&partition));
         let done = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
             _ => consumer.unassign(),
@@ -231,26 +170,52 @@ impl GroupContext {
     }
 
     /// Commits what is acknowledged of `only` (`None`: of all partitions). Gives what was committed.
-    ///
-    /// Nobody tells of a commit that failed later, in a rebalance say: the client library shows it only in its statistics,
-    /// where the offset on the broker lags behind ours. A synchronous commit therefore repeats the last one.
     pub(crate) fn commit(
         &self,
         consumer: &BaseConsumer<Self>,
         only: Option<&[i32]>,
         mode: CommitMode,
     ) -> Result<Vec<(i32, i64)>, BrokerError> {
-        if matches!(mode, CommitMode::Sync) {
-            let mut ledger = self.ledger.lock();
-            let partitions = ledger.partitions();
-            partitions.into_iter().for_each(|partition| ledger.on_broker(partition, i64::MIN));
-        }
         let (list, done) = self.acknowledged(only)?;
         if !done.is_empty() {
             let what = || format!("committing offsets of {}", self.topic);
             consumer.commit(&list, mode).map_err(|e| BrokerError::kafka(what(), e))?;
         }
         Ok(done)
+    }
+
+    /// As [`Self::commit`], and repeats the last one. Nobody tells of a commit that failed later, in a rebalance say: the
+    /// client library shows it only in its statistics, where the offset on the broker lags behind ours.
+    fn commit_again(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        only: Option<&[i32]>,
+        mode: CommitMode,
+    ) -> Result<Vec<(i32, i64)>, BrokerError> {
+        let mut ledger = self.ledger.lock();
+        let partitions = ledger.partitions();
+        partitions.into_iter().for_each(|partition| ledger.on_broker(partition, i64::MIN));
+        drop(ledger);
+        self.commit(consumer, only, mode)
+    }
+
+    /// The last commit before the group is left, and whether the broker has it; a coordinator that is away is not waited for.
+    pub(crate) fn commit_at_last(&self, consumer: &BaseConsumer<Self>) -> Result<Vec<(i32, i64)>, BrokerError> {
+        let done = self.commit_again(consumer, None, CommitMode::Async)?;
+        if done.is_empty() {
+            return Ok(done);
+        }
+        let mut asked = TopicPartitionList::new();
+        for (partition, _) in &done {
+            asked.add_partition(&self.topic, *partition);
+        }
+        let what = || format!("leaving before the offsets of {} are known to be committed", self.topic);
+        let on_broker = consumer.committed_offsets(asked, DRAIN / 3).map_err(|e| BrokerError::kafka(what(), e))?;
+        let has = |(partition, offset): &(i32, i64)| {
+            let found = on_broker.find_partition(&self.topic, *partition).map(|element| element.offset());
+            found == Some(Offset::Offset(*offset))
+        };
+        Ok(done.into_iter().filter(has).collect())
     }
 
     /// What is acknowledged of `only` (`None`: of all partitions) and was not committed yet, with where its state is rebuilt
