@@ -21,6 +21,7 @@ use tidegate_schemas::codec::{Decoder, SchemaIds};
 use tidegate_schemas::records::Record;
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 
+use crate::arrivals::Arrivals;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
 use crate::group::{GroupContext, GroupEvent, Resume};
@@ -53,6 +54,7 @@ pub(crate) type Commit<T> = fn(&Intake<T>) -> Result<Vec<(i32, i64)>, BrokerErro
 /// The consumer of one group member.
 pub(crate) struct Intake<T> {
     consumer: BaseConsumer<GroupContext>,
+    arrivals: Arrivals,
     topic: Arc<str>,
     decoder: Decoder,
     /// Polled after a change of the assignment: opens the next batch.
@@ -69,9 +71,10 @@ impl<T: Record> Intake<T> {
         ids: Arc<dyn SchemaIds>,
     ) -> Result<Self, BrokerError> {
         let topic: Arc<str> = context.topic.as_str().into();
-        let consumer: BaseConsumer<GroupContext> = create(&settings.consumer(Some(group)), context)?;
+        let mut consumer: BaseConsumer<GroupContext> = create(&settings.consumer(Some(group)), context)?;
         consumer.subscribe(&[&topic]).map_err(|e| BrokerError::kafka(format!("subscribing to {topic}"), e))?;
-        Ok(Self { consumer, topic, decoder: Decoder::new(ids), held: None, closed: BTreeSet::new() })
+        let arrivals = Arrivals::of(&mut consumer);
+        Ok(Self { consumer, arrivals, topic, decoder: Decoder::new(ids), held: None, closed: BTreeSet::new() })
     }
 
     pub(crate) fn context(&self) -> &Arc<GroupContext> {
@@ -94,7 +97,7 @@ impl<T: Record> Intake<T> {
         batch.extend(self.held.take());
         let mut wait = if batch.is_empty() { wait } else { Duration::ZERO };
         while batch.len() < max {
-            let polled = match self.consumer.poll(wait) {
+            let polled = match self.arrivals.next(&self.consumer, wait, || self.context().has_events()) {
                 None => break,
                 Some(Ok(message)) => match decode(&mut self.decoder, &self.topic, &message, check) {
                     // Nothing after it may be taken either, or a commit would pass over it.
@@ -132,7 +135,7 @@ impl<T: Record> Intake<T> {
             }
             Err(e) => tracing::debug!("pausing the input: {e}"),
         }
-        match self.consumer.poll(Duration::from_millis(50)) {
+        match self.arrivals.next(&self.consumer, Duration::from_millis(50), || false) {
             None => {}
             Some(Err(e)) => tracing::debug!("while the input is paused: {e}"),
             // A partition that became ours in this very poll was not paused yet: its record is read again.

@@ -10,6 +10,7 @@
 //! Stages and sinks know none of this: they are given decoded records and return values.
 
 mod acknowledge;
+mod arrivals;
 mod backpressure;
 mod checkpoints;
 mod dead_letters;
