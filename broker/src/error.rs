@@ -70,6 +70,9 @@ pub enum BrokerError {
         /// What the broker said.
         message: String,
     },
+    /// The wall clock was set back, and clients that wait by it would be late by so much: others go on.
+    #[error("the clock was set back by {0} s")]
+    ClockSetBack(u64),
     /// The embedded broker can not do this.
     #[error("the embedded broker has no {0}; use a real Kafka")]
     Embedded(&'static str),
@@ -134,13 +137,15 @@ impl BrokerError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NotAcknowledged { .. } => true,
+            Self::Unreachable { .. } | Self::NotAcknowledged { .. } | Self::ClockSetBack(_) => true,
             Self::Schema(e) => e.is_retryable(),
             Self::Kafka { source, .. } => source.rdkafka_error_code().is_some_and(|code| {
                 matches!(
                     code,
                     RDKafkaErrorCode::AllBrokersDown
                         | RDKafkaErrorCode::BrokerTransportFailure
+                        // The client library gave up a connection while somebody asked over it.
+                        | RDKafkaErrorCode::DestroyBroker
                         | RDKafkaErrorCode::OperationTimedOut
                         | RDKafkaErrorCode::RequestTimedOut
                         | RDKafkaErrorCode::CoordinatorNotAvailable

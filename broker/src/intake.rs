@@ -11,7 +11,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -28,6 +29,7 @@ use crate::group::{GroupContext, GroupEvent, Resume};
 use crate::headers;
 use crate::settings::{ASK, KafkaSettings, create};
 use crate::stage::{Received, Rejection, Source};
+use crate::wall_clock::WallClock;
 
 /// One input record.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub(crate) type Commit<T> = fn(&Intake<T>) -> Result<Vec<(i32, i64)>, BrokerErro
 pub(crate) struct Intake<T> {
     consumer: BaseConsumer<GroupContext>,
     arrivals: Arrivals,
+    clock: WallClock,
     topic: Arc<str>,
     decoder: Decoder,
     /// Polled after a change of the assignment: opens the next batch.
@@ -74,7 +77,8 @@ impl<T: Record> Intake<T> {
         let mut consumer: BaseConsumer<GroupContext> = create(&settings.consumer(Some(group)), context)?;
         consumer.subscribe(&[&topic]).map_err(|e| BrokerError::kafka(format!("subscribing to {topic}"), e))?;
         let arrivals = Arrivals::of(&mut consumer);
-        Ok(Self { consumer, arrivals, topic, decoder: Decoder::new(ids), held: None, closed: BTreeSet::new() })
+        let clock = WallClock::at(Instant::now(), SystemTime::now());
+        Ok(Self { consumer, arrivals, clock, topic, decoder: Decoder::new(ids), held: None, closed: BTreeSet::new() })
     }
 
     pub(crate) fn context(&self) -> &Arc<GroupContext> {
@@ -124,6 +128,17 @@ impl<T: Record> Intake<T> {
         let Some(item) = self.held.take() else { return };
         let source = item.source();
         seek_back(&self.consumer, source.partition, &self.topic, source.offset);
+    }
+
+    /// Fails where the wall clock was set back since this was asked last: then the consumer is of no use, and leaves at once.
+    pub(crate) fn check_clock(&mut self) -> Result<(), BrokerError> {
+        match self.clock.set_back(Instant::now(), SystemTime::now()) {
+            None => Ok(()),
+            Some(by) => {
+                self.context().leaving.store(true, Ordering::Relaxed);
+                Err(BrokerError::ClockSetBack(by.as_secs()))
+            }
+        }
     }
 
     /// Keeps the membership alive while nothing may be taken: input is paused, events are served.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tidegate_schemas::Topic;
 use tidegate_schemas::codec::SchemaIds;
@@ -85,6 +86,7 @@ impl Job<'_> {
             publisher: Arc::clone(&publisher),
             transactions,
             stop: self.stop.clone(),
+            leaving: AtomicBool::new(false),
             depends_on_past,
             pausing: Default::default(),
             events: Default::default(),

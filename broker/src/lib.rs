@@ -38,6 +38,7 @@ mod stage;
 mod status;
 mod tail;
 mod transaction;
+mod wall_clock;
 
 pub use acknowledge::{Acknowledge, Deliveries, NO_TICKET};
 pub use driver::run_stage;

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::arrivals::Arrivals;
 use crate::error::BrokerError;
 use crate::logging::QuietContext;
 use crate::overtaken::Overtaken;
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A reader of one partition that commits nothing.
 pub struct PartitionReader {
     consumer: BaseConsumer<QuietContext>,
+    arrivals: Arrivals,
     brokers: String,
     topic: String,
     partition: i32,
@@ -52,11 +54,12 @@ impl PartitionReader {
         let mut config = settings.consumer(None);
         // What is gone is told at once: where to go on is this reader's to say.
         config.set("enable.partition.eof", "true").set("auto.offset.reset", "error");
-        let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
+        let mut consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
+        let arrivals = Arrivals::of(&mut consumer);
         let (low, high) = watermarks(&consumer, settings, topic, partition)?;
         let from = last.map_or(high, |last| last.saturating_add(1).clamp(low, high));
         let (brokers, topic) = (settings.brokers.clone(), topic.to_owned());
-        Ok(Self { consumer, brokers, topic, partition, low, from, step: FIRST })
+        Ok(Self { consumer, arrivals, brokers, topic, partition, low, from, step: FIRST })
     }
 
     /// The oldest offset that the partition still holds.
@@ -111,7 +114,7 @@ impl PartitionReader {
             if heard.elapsed() > PATIENCE {
                 return Err(self.silent());
             }
-            match self.consumer.poll(Duration::from_millis(100)) {
+            match self.arrivals.next(&self.consumer, Duration::from_millis(100), || false) {
                 Some(Ok(message)) => {
                     next = message.offset() + 1;
                     heard = Instant::now();

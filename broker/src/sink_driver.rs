@@ -54,8 +54,22 @@ pub trait Sink: Send {
 /// # Errors
 /// An unreachable broker or a missing topic at the start; a refusal by the broker later.
 pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> {
+    loop {
+        match run_once(&mut sink, job) {
+            Err(e @ BrokerError::ClockSetBack(_)) if !job.stop.is_set() => {
+                tracing::warn!("{}: beginning again with other clients: {e}", sink.name());
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// As long as its consumer is good.
+fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
     let limit = limits::of_topics(job.settings, &[Topic::DeadLetters]);
     let mut member: Member<S::Input> = job.join(sink.name(), sink.input(), false, Processing::default(), limit)?;
+    job.metrics.assigned.set(0);
+    job.status.assigned.store(0, Ordering::Relaxed);
     let mut batch = Vec::new();
     let mut last_commit = Instant::now();
     let accept = |_: &S::Input, _: Option<&[u8]>, _: Option<i64>| Ok::<(), Rejection>(());
@@ -63,7 +77,7 @@ pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> 
         member.intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &accept)?;
         serve_events(sink.name(), &member, &mut batch, job);
         let records: Vec<Received<S::Input>> = batch.iter().filter_map(record_of).cloned().collect();
-        if !records.is_empty() && !deliver(&mut sink, &records, &member.intake, job.stop) {
+        if !records.is_empty() && !deliver(sink, &records, &member.intake, job.stop) {
             break;
         }
         settle(&member, &batch, job)?;
@@ -71,6 +85,7 @@ pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> 
             return Err(e);
         }
         if last_commit.elapsed() >= COMMIT_EVERY {
+            member.intake.check_clock()?;
             commit(&member.intake, Intake::commit, job);
             last_commit = Instant::now();
         }

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::arrivals::Arrivals;
 use crate::error::BrokerError;
 use crate::headers::readable;
 use crate::logging::QuietContext;
@@ -48,6 +49,7 @@ pub struct RawRecord {
 /// A reader of one topic.
 pub struct Tail {
     consumer: BaseConsumer<QuietContext>,
+    arrivals: Arrivals,
     brokers: String,
     topic: String,
     /// Partitions that have not been read to their end yet, with the end that they had at the start.
@@ -124,7 +126,8 @@ impl Tail {
     ) -> Result<Self, BrokerError> {
         let mut config = settings.consumer(None);
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
+        let mut consumer: BaseConsumer<QuietContext> = create(&config, QuietContext::default())?;
+        let arrivals = Arrivals::of(&mut consumer);
         let mut list = TopicPartitionList::new();
         let (mut behind, mut position) = (BTreeMap::new(), BTreeMap::new());
         for (partition, stretch) in partitions {
@@ -142,7 +145,7 @@ impl Tail {
         consumer.assign(&list).map_err(|e| BrokerError::kafka(format!("reading {topic}"), e))?;
         let (heard, overtaken) = (Instant::now(), Overtaken::default());
         let (brokers, topic) = (settings.brokers.clone(), topic.into());
-        Ok(Self { consumer, brokers, topic, behind, position, heard, overtaken })
+        Ok(Self { consumer, arrivals, brokers, topic, behind, position, heard, overtaken })
     }
 
     /// The next record, or `None` where there is none within `wait`.
@@ -159,7 +162,7 @@ impl Tail {
         wait: Duration,
         of: impl FnOnce(&BorrowedMessage<'_>) -> T,
     ) -> Result<Option<T>, BrokerError> {
-        match self.consumer.poll(wait) {
+        match self.arrivals.next(&self.consumer, wait, || false) {
             None => Ok(None),
             Some(Ok(message)) => {
                 self.heard = Instant::now();

@@ -53,7 +53,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs a stage until `stop` is set or something fails that waiting does not mend. Under exactly-once, a producer that is of
 /// no use any more is not such a thing: all is made anew, with state as on an assignment. Nor is a topic that takes smaller
-/// records than it did.
+/// records than it did, nor a wall clock that was set back.
 ///
 /// # Errors
 /// An unreachable broker or a missing topic at the start; a refusal by the broker later; [`BrokerError::Embedded`] where
@@ -74,12 +74,13 @@ pub fn run_stage<S: Stage>(mut stage: S, job: &Job<'_>) -> Result<(), BrokerErro
         let again = match e {
             // Nothing is mended where the limit is as it was.
             BrokerError::TooLarge { .. } => std::mem::replace(&mut limit, limit_of_now(&stage)) != limit,
+            BrokerError::ClockSetBack(_) => true,
             e => job.processing.is_exactly_once() && (e.wants_another_producer() || (made_anew && e.is_retryable())),
         };
         if !again || job.stop.is_set() {
             return outcome;
         }
-        tracing::warn!("{}: beginning again with another producer: {e}", stage.name());
+        tracing::warn!("{}: beginning again with other clients: {e}", stage.name());
         made_anew = true;
         std::thread::sleep(PAUSE);
     }
@@ -188,6 +189,7 @@ impl<'a, S: Stage> Driver<'a, S> {
                 return Err(e);
             }
             if last_commit.elapsed() >= COMMIT_EVERY {
+                self.intake.check_clock()?;
                 self.commit(Intake::commit);
                 last_commit = Instant::now();
             }

@@ -14,6 +14,7 @@ mod resume;
 mod shared_ledger;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,8 @@ pub(crate) struct GroupContext {
     /// Exactly-once: the transactions that carry outputs and offsets.
     pub(crate) transactions: Option<Transactions>,
     pub(crate) stop: Stop,
+    /// The member is about to be made anew.
+    pub(crate) leaving: AtomicBool,
     /// Whether the state depends on the past: then a position without a rewind offset is rebuilt from the beginning.
     pub(crate) depends_on_past: bool,
     pub(crate) pausing: Pausing,
@@ -113,7 +116,7 @@ impl GroupContext {
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let numbers: Vec<i32> = partitions.elements().iter().map(|e| e.partition()).collect();
         // A stopping driver has waited already, and nobody waits for a coordinator that is away.
-        let stopping = self.stop.is_set();
+        let stopping = self.stop.is_set() || self.leaving.load(Ordering::Relaxed);
         let (patience, mode) = if stopping { (DRAIN / 6, CommitMode::Async) } else { (DRAIN, CommitMode::Sync) };
         match &self.transactions {
             Some(transactions) if consumer.assignment_lost() => transactions.lost(self),

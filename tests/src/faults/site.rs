@@ -8,6 +8,7 @@
 //!              both ─> tidegate schemas serve
 //! ```
 
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -126,13 +127,24 @@ impl Site {
     }
 
     fn begin(&self) -> anyhow::Result<()> {
-        self.registry.start()?;
+        self.start_registry()?;
         self.processes.iter().chain([&self.delivery]).try_for_each(Member::start)?;
         for (group, size) in [("forecast", PROCESSES), ("quota", PROCESSES), ("deliver", 1)] {
             crate::process::wait_until(START_TIMEOUT, || self.members(group).is_ok_and(|m| m.len() == size))
                 .with_context(|| format!("waiting for the group {group}:\n{}", self.processes[0].log()))?;
         }
         Ok(())
+    }
+
+    /// Starts the registry and waits until it answers: before, a signal would end it like any program that just begins.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn start_registry(&self) -> anyhow::Result<()> {
+        self.registry.start()?;
+        let address = self.registry_url.trim_start_matches("http://");
+        crate::process::wait_until(START_TIMEOUT, || TcpStream::connect(address).is_ok())
+            .with_context(|| format!("waiting for the registry:\n{}", self.registry.log()))
     }
 
     /// Process ids of the members of a group of ours that have partitions.

@@ -63,7 +63,7 @@ pub(super) fn start_without_registry(site: &Site, fault: &Planned) -> anyhow::Re
     process.start()?;
     let waits = wait_until(SHOWS, || process.log().contains("waiting for it"));
     std::thread::sleep(fault.lasts);
-    site.registry.start()?;
+    site.start_registry()?;
     let why_not = format!("{} did not miss the registry", process.name());
     Ok(Effect::when(waits.is_ok(), format!("{} waited for the registry", process.name()), why_not))
 }
