@@ -94,8 +94,12 @@ impl Reported {
         self.0.push_back((sequence, at.since));
     }
 
-    /// How long ago the report of this sequence was made.
+    /// How long ago the report of this sequence was made; of one that is forgotten, no more than what is sure.
     pub(super) fn age(&self, sequence: i64, at: Moment) -> Option<Duration> {
+        let oldest = self.0.front().filter(|(oldest, _)| self.0.len() == REMEMBERED && sequence < *oldest);
+        if let Some((_, made)) = oldest {
+            return Some(at.since.saturating_sub(*made));
+        }
         let place = self.0.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?;
         self.0.get(place).map(|(_, made)| at.since.saturating_sub(*made))
     }
@@ -186,7 +190,11 @@ mod tests {
         }
         assert_eq!(reported.age(9_990, moment(0, 1_000)), Some(MS));
         assert_eq!(reported.age(9_991, moment(0, 1_000)), None);
-        assert_eq!(reported.age(10, moment(0, 1_000)), None, "forgotten");
+        assert_eq!(
+            reported.age(10, moment(0, 1_000)),
+            Some(512 * MS),
+            "forgotten: at least as old as the oldest known"
+        );
         assert_eq!(reported.0.len(), REMEMBERED);
     }
 }
