@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `simulate`, `pacing`, `csv` and most of `edge` are pure: time and readers are arguments. Kafka is met in `publish`
-//! alone; files, the host's counters and the clock in `csv::open`, `edge::host`, `edge::quota_file` and `clock`.
+//! alone; files, the host's counters and the clock in `csv::open`, `edge::host`, `edge::replaced_file` and `clock`.
 
 pub mod clock;
 pub mod csv;

@@ -14,7 +14,7 @@ const AROUND_STAGES: &[&str] =
 const MAY_USE: [(&str, &[&str]); 13] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
-    ("tidegate-producers", &["tidegate-broker", "tidegate-schemas"]),
+    ("tidegate-producers", &["tidegate-broker", "tidegate-quota", "tidegate-schemas"]),
     ("tidegate-sinks", &["tidegate-broker", "tidegate-schemas"]),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),

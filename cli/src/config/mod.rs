@@ -17,6 +17,7 @@
 //! lease_s = 300
 //! ```
 
+mod edge;
 mod processing;
 mod quota;
 
@@ -33,6 +34,7 @@ use tidegate_schemas::{CatalogueIds, SchemaIds};
 use crate::args::Common;
 use crate::exit::{self, failure};
 
+pub(crate) use edge::Edge;
 pub(crate) use processing::{Guarantee, Processing, Restore};
 pub(crate) use quota::{Quota, Share};
 
@@ -61,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) forecast: Forecast,
     pub(crate) quota: Quota,
     pub(crate) deliver: Deliver,
+    pub(crate) edge: Edge,
 }
 
 #[derive(Debug, Default, Deserialize)]

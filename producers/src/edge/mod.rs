@@ -2,27 +2,35 @@
 //!
 //! ```text
 //! host (sysinfo, cgroup files) ─ Reading ─> rates ─ Usage ─> report ─ LoadReport ─> ReportSink
-//! QuotaCommand ─> state (newest wins, lease) ─┬─> quota_file (JSON, replaced atomically)
-//!                                             └─> metrics
+//! QuotaCommand ─> state (newest wins; lease; local policy) ─┬─> quota_file ─┐
+//!                                                           ├─> cache ──────┴─> replaced_file
+//!                                                           └─> metrics
 //! ```
 //!
-//! `cgroup`'s parsers, `rates`, `report` and `state` are pure; the caller's loop brings the clock and Kafka.
+//! `cgroup`'s parsers, `rates`, `report`, `lease`, `local` and `state` are pure; the caller's loop brings the clock and Kafka.
 
+mod cache;
 mod cgroup;
 mod host;
+mod lease;
 mod limits;
+mod local;
 mod metrics;
 mod quota_file;
 mod rates;
+mod replaced_file;
 mod report;
 mod state;
 
+pub use cache::CacheFile;
 pub use host::{Capacity, Sampler};
+pub use lease::{Heard, Moment};
+pub use local::LocalPolicy;
 pub use metrics::EdgeMetrics;
 pub use quota_file::QuotaFile;
 pub use rates::{Cpu, Reading, Usage};
 pub use report::{Identity, Reporter};
-pub use state::{Applied, EdgeState, InForce};
+pub use state::{Applied, EdgeState, InForce, Saved, Source};
 
 #[cfg(test)]
 pub(crate) use state::tests;

@@ -1,23 +1,22 @@
-//! The quota file: the newest command as JSON, replaced atomically, so that a reader sees the old or the new one whole.
+//! The quota file: the newest command as JSON with the quota in force, replaced whole.
 //!
-//! Its `quota` is what the node is to obey: under a recommendation that is the base quota, and what is recommended stands
-//! beside it. So a reader that knows nothing of modes is not misled.
+//! Its `quota` is what the node is to obey, whoever says so (`source`): the command, the local policy after its lease, or the
+//! base quota under a recommendation; what is recommended stands beside it. So a reader that knows nothing of modes or
+//! leases is not misled.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use tidegate_schemas::records::QuotaCommand;
 
-use super::state::is_enforced;
+use super::replaced_file::ReplacedFile;
+use super::state::{InForce, Source, is_enforced};
 use crate::error::ProducerError;
 
 /// A file that holds one command.
 #[derive(Debug, Clone)]
 pub struct QuotaFile {
-    path: PathBuf,
-    beside: PathBuf,
+    file: ReplacedFile,
 }
 
 /// The file's content.
@@ -28,17 +27,19 @@ struct Content {
     enforced: bool,
     /// Resource units; `None` where the command is enforced.
     recommended_quota: Option<f64>,
+    source: Source,
 }
 
 impl Content {
-    fn of(command: &QuotaCommand) -> Self {
+    fn of(command: &QuotaCommand, in_force: InForce) -> Self {
         let mut command = command.clone();
         let enforced = is_enforced(&command);
         let recommended_quota = (!enforced).then_some(command.quota);
-        if !enforced {
-            (command.quota, command.scale_factor) = (command.base_quota, 1.0);
+        if command.quota.to_bits() != in_force.quota.to_bits() {
+            command.quota = in_force.quota;
+            command.scale_factor = (in_force.quota / command.base_quota * 1e4).round() / 1e4;
         }
-        Self { command, enforced, recommended_quota }
+        Self { command, enforced, recommended_quota, source: in_force.source }
     }
 }
 
@@ -49,42 +50,15 @@ impl QuotaFile {
     /// # Errors
     /// [`ProducerError::File`] where `path` names no file in a folder.
     pub fn new(path: &Path) -> Result<Self, ProducerError> {
-        let wrong = |source| ProducerError::File { path: path.to_owned(), what: "the quota file", source };
-        let name = path.file_name().ok_or_else(|| wrong(io::Error::from(io::ErrorKind::InvalidFilename)))?;
-        let folder = folder(path);
-        if !folder.is_dir() {
-            return Err(wrong(io::Error::new(io::ErrorKind::NotFound, "its folder does not exist")));
-        }
-        let beside = format!(".{}.{}.new", name.to_string_lossy(), std::process::id());
-        Ok(Self { path: path.to_owned(), beside: folder.join(beside) })
+        Ok(Self { file: ReplacedFile::new(path, "the quota file")? })
     }
 
     /// Replaces the content.
     ///
     /// # Errors
     /// [`ProducerError::File`]; the old content is still there.
-    pub fn write(&self, command: &QuotaCommand) -> Result<(), ProducerError> {
-        self.replace(command).map_err(|source| ProducerError::File {
-            path: self.path.clone(),
-            what: "writing the quota",
-            source,
-        })
-    }
-
-    fn replace(&self, command: &QuotaCommand) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(&Content::of(command))?;
-        text.push(b'\n');
-        let written = File::create(&self.beside).and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        });
-        let replaced = written.and_then(|()| std::fs::rename(&self.beside, &self.path));
-        if replaced.is_err() {
-            // The first error is the one to tell; a leftover is overwritten the next time.
-            let _left = std::fs::remove_file(&self.beside);
-            return replaced;
-        }
-        File::open(folder(&self.path))?.sync_all()
+    pub fn write(&self, command: &QuotaCommand, in_force: InForce) -> Result<(), ProducerError> {
+        self.file.write(&Content::of(command, in_force), "writing the quota")
     }
 
     /// The command in the file, with the quota to obey; `None` where there is no file.
@@ -92,17 +66,10 @@ impl QuotaFile {
     /// # Errors
     /// [`ProducerError::File`] where it cannot be read or is not a command.
     pub fn read(&self) -> Result<Option<QuotaCommand>, ProducerError> {
-        let failed = |source| ProducerError::File { path: self.path.clone(), what: "reading the quota", source };
-        match std::fs::read(&self.path) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|e| failed(e.into())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(failed(e)),
-        }
+        const WHAT: &str = "reading the quota";
+        let Some(text) = self.file.read(WHAT)? else { return Ok(None) };
+        serde_json::from_slice(&text).map(Some).map_err(|e| self.file.failed(WHAT, e.into()))
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -110,13 +77,23 @@ mod tests {
     use super::super::state::tests::{command, recommendation};
     use super::*;
 
+    fn by_command(command: &QuotaCommand) -> InForce {
+        InForce { quota: command.quota, sequence: Some(command.sequence), source: Source::Centre }
+    }
+
+    const BASE: InForce = InForce { quota: 1000.0, sequence: None, source: Source::Base };
+
+    fn write(file: &QuotaFile, command: &QuotaCommand) {
+        file.write(command, by_command(command)).unwrap();
+    }
+
     #[test]
     fn the_file_holds_the_last_command_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = QuotaFile::new(&folder.path().join("quota.json")).unwrap();
         assert_eq!(file.read().unwrap(), None);
         for (sequence, quota) in [(1, 1200.0), (2, 700.0)] {
-            file.write(&command("a", sequence, quota)).unwrap();
+            write(&file, &command("a", sequence, quota));
             assert_eq!(file.read().unwrap(), Some(command("a", sequence, quota)));
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -133,17 +110,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quota.json");
         let file = QuotaFile::new(&path).unwrap();
-        let written = |command: &QuotaCommand| -> serde_json::Value {
-            file.write(command).unwrap();
+        let written = |command: &QuotaCommand, in_force: InForce| -> serde_json::Value {
+            file.write(command, in_force).unwrap();
             serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
         };
-        let obeyed = written(&command("a", 1, 1500.0));
+        let obeyed = written(&command("a", 1, 1500.0), by_command(&command("a", 1, 1500.0)));
+        assert_eq!(obeyed["source"], "centre");
         assert_eq!((&obeyed["quota"], &obeyed["enforced"]), (&1500.0.into(), &true.into()));
         assert!(obeyed["recommended_quota"].is_null());
-        let advised = written(&recommendation("a", 2, 1500.0));
+        let advised = written(&recommendation("a", 2, 1500.0), BASE);
         assert_eq!((&advised["quota"], &advised["scale_factor"]), (&1000.0.into(), &1.0.into()));
         assert_eq!((&advised["recommended_quota"], &advised["enforced"]), (&1500.0.into(), &false.into()));
-        assert_eq!(advised["mode"], "RECOMMEND");
+        assert_eq!((&advised["mode"], &advised["source"]), (&"RECOMMEND".into(), &"base".into()));
+        let local = InForce { quota: 1440.0, sequence: None, source: Source::Local };
+        let alone = written(&command("a", 3, 700.0), local);
+        assert_eq!((&alone["quota"], &alone["scale_factor"]), (&1440.0.into(), &1.44.into()));
+        assert_eq!(
+            (&alone["source"], &alone["enforced"], &alone["sequence"]),
+            (&"local".into(), &true.into(), &3.into())
+        );
     }
 
     #[test]
@@ -151,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quota.json");
         let file = QuotaFile::new(&path).unwrap();
-        file.write(&command("a", 0, 0.0)).unwrap();
+        write(&file, &command("a", 0, 0.0));
         let done = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -163,7 +148,7 @@ mod tests {
                 }
             });
             for sequence in 1..200 {
-                file.write(&command("a", sequence, 1.5)).unwrap();
+                write(&file, &command("a", sequence, 1.5));
             }
             done.store(true, std::sync::atomic::Ordering::Relaxed);
             reader.join().unwrap();

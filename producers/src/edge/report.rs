@@ -5,7 +5,7 @@ use tidegate_schemas::records::LoadReport;
 use crate::error::ProducerError;
 
 use super::rates::Usage;
-use super::state::InForce;
+use super::state::{InForce, Source};
 
 /// Who reports.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,7 @@ impl Reporter {
             net_in: usage.net_in.map(f64::round),
             net_out: usage.net_out.map(f64::round),
             disk_io: usage.disk_io.map(f64::round),
-            quota_in_force: in_force.sequence.map(|_| in_force.quota),
+            quota_in_force: (in_force.source != Source::Base).then_some(in_force.quota),
             quota_sequence: in_force.sequence,
             ..LoadReport::new(node_id.as_str(), now_ms, *interval_ms, *base_quota)
         }
@@ -77,13 +77,16 @@ mod tests {
         let identity = Identity { node_id: "a".into(), pool: "p".into(), base_quota: 4000.0, interval_ms: 10_000 };
         let mut reporter = Reporter::new(identity).unwrap();
         let usage = Usage { cpu: Some(0.123_456), net_in: Some(10.4), ..Usage::default() };
-        let held = InForce { quota: 4800.0, sequence: Some(7) };
+        let held = InForce { quota: 4800.0, sequence: Some(7), source: Source::Centre };
         let report = reporter.report(&usage, held, 1_000);
         assert_eq!(report.validate(), Ok(()));
         assert_eq!((report.cpu, report.memory, report.net_in), (Some(0.1235), None, Some(10.0)));
         assert_eq!((report.quota_in_force, report.quota_sequence), (Some(4800.0), Some(7)));
-        let none = reporter.report(&usage, InForce { quota: 4000.0, sequence: None }, 900);
+        let none = reporter.report(&usage, InForce { quota: 4000.0, sequence: None, source: Source::Base }, 900);
         assert_eq!((none.timestamp, none.sequence, none.quota_in_force), (900, 1_001, None));
+        let alone = InForce { quota: 4400.0, sequence: None, source: Source::Local };
+        let alone = reporter.report(&usage, alone, 2_000);
+        assert_eq!((alone.quota_in_force, alone.quota_sequence), (Some(4400.0), None), "a quota of no command");
     }
 
     #[test]

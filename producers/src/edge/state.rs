@@ -1,13 +1,24 @@
-//! Which quota holds on this edge: the newest command wins, its lease ends, and a recommendation is not enforced. Pure.
+//! Which quota holds on this edge, and who says so: the newest command while its lease lasts, then the local policy. Pure.
+//!
+//! ```text
+//! QuotaCommand ─ apply ──┐                      ┌─ lease lasts ──> centre: the command's quota
+//! LoadReport ─ reported ─┼─> newest command ────┼─ lease over ───> hold | base | local, by the policy
+//! time ─ settle ─────────┘                      └─ none, or a recommendation ─> base
+//! ```
 
-use tidegate_schemas::records::{QuotaCommand, QuotaMode};
+use serde::{Deserialize, Serialize};
+use tidegate_quota::Settings;
+use tidegate_schemas::records::{LoadReport, QuotaCommand, QuotaMode};
+
+use super::lease::{Heard, Lease, Moment, Reported};
+use super::local::{Granted, LocalPolicy};
 
 /// What a command did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Applied {
     /// Another quota holds now; worth a line in the log and a new quota file.
     Changed {
-        /// The quota before, resource units; the base quota where there was none.
+        /// The quota in force before, resource units.
         from: f64,
         /// The quota now.
         to: f64,
@@ -35,13 +46,82 @@ impl Applied {
     }
 }
 
+/// Who stands behind the quota in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The newest command, whose lease lasts.
+    Centre,
+    /// The last enforced command, after its lease.
+    Hold,
+    /// The contract: no command is to be enforced.
+    Base,
+    /// The threshold formula on what this edge measures.
+    Local,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Centre, Self::Hold, Self::Base, Self::Local];
+
+    /// Its name in files, metrics and the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Centre => "centre",
+            Self::Hold => "hold",
+            Self::Base => "base",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// The quota in force.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InForce {
-    /// Resource units; the base quota where no command is enforced.
+    /// Resource units.
     pub quota: f64,
-    /// Sequence of the command behind it; `None`: no command is enforced.
+    /// Sequence of the command whose quota it is; `None`: it is of no command.
     pub sequence: Option<i64>,
+    /// Who says so.
+    pub source: Source,
+}
+
+/// What another process of this edge goes on from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saved {
+    /// The newest command.
+    pub command: QuotaCommand,
+    /// End of its lease by the wall clock of this edge, Unix ms.
+    lease_until_ms: i64,
+    /// Base quota, resource units.
+    base_quota: f64,
+    local_policy: LocalPolicy,
+    source: Source,
+    /// In force, resource units.
+    quota: f64,
+    /// The last local decision, where one is in force.
+    local: Option<Granted>,
+}
+
+impl Saved {
+    /// Whether its values are such that an edge could have written them.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let quota = |quota: f64| quota.is_finite() && quota >= 0.0;
+        quota(self.command.quota)
+            && quota(self.quota)
+            && quota(self.base_quota)
+            && self.local.is_none_or(|local| quota(local.quota))
+    }
+}
+
+/// The newest command with its lease.
+#[derive(Debug, Clone, PartialEq)]
+struct Held {
+    command: QuotaCommand,
+    lease: Lease,
 }
 
 /// The quota state of one edge.
@@ -49,62 +129,148 @@ pub struct InForce {
 pub struct EdgeState {
     node_id: String,
     base_quota: f64,
-    command: Option<QuotaCommand>,
+    policy: LocalPolicy,
+    rails: Settings,
+    held: Option<Held>,
+    reported: Reported,
+    /// The latest report of this process.
+    measured: Option<LoadReport>,
+    /// The last local decision, while policy `local` is in force.
+    local: Option<Granted>,
+    in_force: InForce,
 }
 
 impl EdgeState {
-    /// An edge that has heard no command.
+    /// An edge that has heard no command, with the default local policy and rails.
     #[must_use]
     pub fn new(node_id: impl Into<String>, base_quota: f64) -> Self {
-        Self { node_id: node_id.into(), base_quota, command: None }
+        Self {
+            node_id: node_id.into(),
+            base_quota,
+            policy: LocalPolicy::default(),
+            rails: Settings::default(),
+            held: None,
+            reported: Reported::default(),
+            measured: None,
+            local: None,
+            in_force: InForce { quota: base_quota, sequence: None, source: Source::Base },
+        }
+    }
+
+    /// With this policy after a lease; policy `local` keeps to the resource and the rails of these settings.
+    #[must_use]
+    pub fn with_policy(self, policy: LocalPolicy, rails: Settings) -> Self {
+        Self { policy, rails, ..self }
     }
 
     /// Takes a command.
-    pub fn apply(&mut self, command: QuotaCommand) -> Applied {
+    pub fn apply(&mut self, command: QuotaCommand, heard: Heard, at: Moment) -> Applied {
         if command.node_id != self.node_id {
             return Applied::Foreign;
         }
         if !(command.quota.is_finite() && command.quota >= 0.0) {
             return Applied::Invalid;
         }
-        if self.command.as_ref().is_some_and(|held| command.sequence <= held.sequence) {
+        if self.command().is_some_and(|held| command.sequence <= held.sequence) {
             return Applied::Old;
         }
-        let (from, to) = (self.enforced().map_or(self.base_quota, |held| held.quota), command.quota);
-        let was_enforced = self.command.as_ref().is_none_or(is_enforced);
+        let was_enforced = self.command().is_none_or(is_enforced);
         let is_enforced = is_enforced(&command);
-        self.command = Some(command);
+        let lease = Lease::of(&command, heard, self.reported.age(command.sequence, at), at);
+        self.held = Some(Held { command, lease });
+        // Local decisions go on from the newest command.
+        self.local = None;
+        let from = self.in_force.quota;
+        self.settle(at);
+        let to = self.in_force.quota;
         if !is_enforced {
             return Applied::Recommended { begins: was_enforced };
         }
         if from.to_bits() == to.to_bits() { Applied::Renewed } else { Applied::Changed { from, to } }
     }
 
+    /// A report was made: its load is what policy `local` goes by, once for each report.
+    pub fn reported(&mut self, report: &LoadReport, at: Moment) {
+        self.reported.add(report.sequence, at);
+        if let (Some(local), Some(held)) = (self.local, &self.held) {
+            self.local = Some(local.next(&self.rails, self.base_quota, &held.command, report));
+        }
+        self.measured = Some(report.clone());
+        self.settle(at);
+    }
+
+    /// Time has passed: where the lease is over, the local policy begins.
+    pub fn settle(&mut self, at: Moment) {
+        let base = InForce { quota: self.base_quota, sequence: None, source: Source::Base };
+        self.in_force = match self.held.as_ref().filter(|held| is_enforced(&held.command)) {
+            None => base,
+            Some(Held { command, lease }) => {
+                let of_command = |source| InForce { quota: command.quota, sequence: Some(command.sequence), source };
+                match self.policy {
+                    _ if lease.holds(at) => of_command(Source::Centre),
+                    LocalPolicy::Hold => of_command(Source::Hold),
+                    LocalPolicy::Base => base,
+                    LocalPolicy::Local => {
+                        let first = || {
+                            let begin = Granted::by(command);
+                            let next = |report| begin.next(&self.rails, self.base_quota, command, report);
+                            self.measured.as_ref().map_or(begin, next)
+                        };
+                        let granted = self.local.unwrap_or_else(first);
+                        self.local = Some(granted);
+                        InForce { quota: granted.quota, sequence: None, source: Source::Local }
+                    }
+                }
+            }
+        };
+        if self.in_force.source != Source::Local {
+            self.local = None;
+        }
+    }
+
     /// The newest command; its lease may be over.
     #[must_use]
     pub fn command(&self) -> Option<&QuotaCommand> {
-        self.command.as_ref()
+        self.held.as_ref().map(|held| &held.command)
     }
 
-    /// Whether there was a command and its lease is over at this time (Unix ms).
+    /// The quota that holds, as of the last call that told the time.
     #[must_use]
-    pub fn expired(&self, now_ms: i64) -> bool {
-        self.command.as_ref().is_some_and(|held| now_ms > held.valid_until)
+    pub fn in_force(&self) -> InForce {
+        self.in_force
     }
 
-    /// The newest command, where it is to be enforced; its lease may be over.
-    fn enforced(&self) -> Option<&QuotaCommand> {
-        self.command.as_ref().filter(|held| is_enforced(held))
-    }
-
-    /// The quota that holds at this time (Unix ms): the newest command's while its lease lasts and if it is to be enforced,
-    /// else the base quota.
+    /// The policy after a lease.
     #[must_use]
-    pub fn in_force(&self, now_ms: i64) -> InForce {
-        match self.enforced().filter(|_| !self.expired(now_ms)) {
-            Some(held) => InForce { quota: held.quota, sequence: Some(held.sequence) },
-            None => InForce { quota: self.base_quota, sequence: None },
+    pub fn policy(&self) -> LocalPolicy {
+        self.policy
+    }
+
+    /// What another process of this edge needs; `None` before the first command.
+    #[must_use]
+    pub fn saved(&self) -> Option<Saved> {
+        self.held.as_ref().map(|held| Saved {
+            command: held.command.clone(),
+            lease_until_ms: held.lease.until_ms,
+            base_quota: self.base_quota,
+            local_policy: self.policy,
+            source: self.in_force.source,
+            quota: self.in_force.quota,
+            local: self.local,
+        })
+    }
+
+    /// Goes on where another process of this edge ended; `false`: that was another node, and nothing changes. A local
+    /// decision that is relative to another base quota is made anew.
+    pub fn restore(&mut self, saved: Saved, at: Moment) -> bool {
+        if saved.command.node_id != self.node_id {
+            return false;
         }
+        let lease = Lease::restored(&saved.command, saved.lease_until_ms, at);
+        self.local = saved.local.filter(|_| saved.base_quota.to_bits() == self.base_quota.to_bits());
+        self.held = Some(Held { command: saved.command, lease });
+        self.settle(at);
+        true
     }
 }
 
@@ -114,95 +280,5 @@ pub(super) fn is_enforced(command: &QuotaCommand) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use tidegate_schemas::records::Cause;
-
-    pub(crate) fn command(node_id: &str, sequence: i64, quota: f64) -> QuotaCommand {
-        QuotaCommand {
-            node_id: node_id.into(),
-            pool: String::new(),
-            timestamp: sequence,
-            sequence,
-            base_quota: 1000.0,
-            quota,
-            scale_factor: quota / 1000.0,
-            reason: "because".into(),
-            limits_hit: vec!["max".into()],
-            predicted_load: 0.9,
-            current_load: 0.5,
-            forecast_p90: 0.0,
-            margin: 0.0,
-            hold_until: None,
-            model: "m".into(),
-            policy: "threshold".into(),
-            mode: QuotaMode::Enforce,
-            steering: Vec::new(),
-            valid_until: sequence + 60_000,
-            cause: Cause::default(),
-        }
-    }
-
-    #[test]
-    fn commands_are_told_apart() {
-        let mut edge = EdgeState::new("a", 1000.0);
-        assert_eq!(edge.in_force(0), InForce { quota: 1000.0, sequence: None });
-        assert_eq!(edge.apply(command("b", 9, 1.0)), Applied::Foreign);
-        assert_eq!(edge.apply(command("a", 1, f64::NAN)), Applied::Invalid);
-        assert_eq!(edge.apply(command("a", 1, -1.0)), Applied::Invalid);
-        assert_eq!(edge.apply(command("a", 5, 1350.0)), Applied::Changed { from: 1000.0, to: 1350.0 });
-        assert_eq!(edge.apply(command("a", 6, 1350.0)), Applied::Renewed);
-        assert_eq!(edge.apply(command("a", 6, 700.0)), Applied::Old);
-        assert_eq!(edge.apply(command("a", 4, 700.0)), Applied::Old);
-        assert_eq!(edge.in_force(6), InForce { quota: 1350.0, sequence: Some(6) });
-    }
-
-    #[test]
-    fn a_lease_holds_up_to_its_last_millisecond() {
-        let mut edge = EdgeState::new("a", 1000.0);
-        assert!(!edge.expired(i64::MAX));
-        edge.apply(command("a", 0, 700.0));
-        assert!(!edge.expired(60_000) && edge.expired(60_001));
-        assert_eq!(edge.in_force(60_001), InForce { quota: 1000.0, sequence: None });
-    }
-
-    pub(crate) fn recommendation(node_id: &str, sequence: i64, quota: f64) -> QuotaCommand {
-        QuotaCommand { mode: QuotaMode::Recommend, ..command(node_id, sequence, quota) }
-    }
-
-    #[test]
-    fn under_a_recommendation_the_base_quota_holds_until_quotas_are_enforced_again() {
-        let mut edge = EdgeState::new("a", 1000.0);
-        let base = InForce { quota: 1000.0, sequence: None };
-        assert_eq!(edge.apply(recommendation("a", 1, 1350.0)), Applied::Recommended { begins: true });
-        assert_eq!(edge.in_force(1), base);
-        assert_eq!(edge.apply(recommendation("a", 2, 700.0)), Applied::Recommended { begins: false });
-        assert_eq!(edge.apply(command("a", 1, 700.0)), Applied::Old);
-        assert_eq!(edge.apply(command("a", 3, 700.0)), Applied::Changed { from: 1000.0, to: 700.0 });
-        assert_eq!(edge.in_force(3), InForce { quota: 700.0, sequence: Some(3) });
-        assert_eq!(edge.apply(recommendation("a", 4, 1500.0)), Applied::Recommended { begins: true });
-        assert_eq!(edge.in_force(4), base, "the enforced command before it counts no longer, though its lease lasts");
-        assert_eq!(edge.command().map(|c| c.sequence), Some(4));
-    }
-
-    proptest! {
-        #[test]
-        fn in_any_order_and_however_often_the_newest_command_ends_up_in_force(
-            mut sequences in proptest::collection::vec(0i64..20, 1..40),
-        ) {
-            let run = |sequences: &[i64]| {
-                let mut edge = EdgeState::new("a", 1000.0);
-                for &s in sequences {
-                    edge.apply(command("a", s, 500.0 + s as f64));
-                }
-                edge
-            };
-            let edge = run(&sequences);
-            let newest = sequences.iter().max().copied();
-            prop_assert_eq!(edge.in_force(0).sequence, newest);
-            sequences.reverse();
-            prop_assert_eq!(run(&sequences), edge);
-        }
-    }
-}
+#[path = "state_tests.rs"]
+pub(crate) mod tests;

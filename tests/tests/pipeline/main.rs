@@ -11,6 +11,7 @@ mod controls;
 mod dead_letters;
 mod dead_letters_replay;
 mod delivery;
+mod edge_alone;
 mod explain;
 mod fixture;
 mod python_consumer;

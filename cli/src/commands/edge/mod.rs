@@ -1,0 +1,173 @@
+//! `tidegate edge`: the agent beside a workload, straight to Kafka.
+//!
+//! ```text
+//! host counters ─> report, every interval ─┬─> (own thread) load
+//!                                          └─> keeper ─> quota file, cache, log, metrics
+//! quotas ─> (own thread) commands ────────────^   │
+//!                                                 └─> (own thread) command on change
+//! ```
+
+mod follow;
+mod keeper;
+mod on_change;
+mod reporting;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus::Registry;
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_producers::edge::{
+    CacheFile, EdgeMetrics, EdgeState, Identity, LocalPolicy, QuotaFile, Reporter, Sampler,
+};
+use tidegate_schemas::Topic;
+
+use crate::args::{Common, MetricsFlag};
+use crate::config::Settings;
+use crate::exit::{self, failure};
+use crate::{shutdown, telemetry};
+
+use follow::{Quotas, follow};
+use keeper::Keeper;
+use on_change::OnChange;
+use reporting::Reporting;
+
+/// How often the end of a lease is looked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Report this host's load and apply its quotas.
+///
+/// CPU, memory, network and disk of this host, within the limits of its control group, as fractions of the base quota.
+/// The quota in force is written to --quota-file as JSON, replaced atomically, and shows on /metrics. A command that
+/// only recommends is not obeyed: the base quota holds, and the file's `quota` says so. A quota holds while its lease
+/// lasts, then --local-policy decides until the centre is back; with --cache the agent starts without it, too.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edge {
+    /// Name of this node
+    #[arg(long, value_name = "ID", env = "TIDEGATE_NODE_ID")]
+    node_id: String,
+    /// Pool that the node shares capacity with
+    #[arg(long, default_value = "", env = "TIDEGATE_POOL")]
+    pool: String,
+    /// What the whole host counts as, in resource units [default: its millicores]
+    #[arg(long, value_name = "UNITS")]
+    base_quota: Option<f64>,
+    /// Time between reports
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    interval: Duration,
+    /// Write the newest quota command here; its `quota` is what to obey
+    #[arg(long, value_name = "FILE")]
+    quota_file: Option<PathBuf>,
+    /// What holds once a lease is over: hold (the last quota), base (the base quota) or local (the threshold formula on
+    /// what this host measures, within the bounds of [quota]) [default: base]
+    #[arg(long, value_name = "POLICY", env = "TIDEGATE_LOCAL_POLICY")]
+    local_policy: Option<LocalPolicy>,
+    /// Keep the command, its lease and the quota in force here, and start from it while the centre is away
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_EDGE_CACHE")]
+    cache: Option<PathBuf>,
+    /// Run this by `sh -c` at the start and on each change of the quota in force; it finds TIDEGATE_QUOTA, TIDEGATE_SOURCE
+    /// and TIDEGATE_NODE_ID in its environment
+    #[arg(long, value_name = "COMMAND", env = "TIDEGATE_ON_CHANGE")]
+    on_change: Option<String>,
+    #[command(flatten)]
+    metrics: MetricsFlag,
+}
+
+impl Edge {
+    pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
+        if self.interval < Duration::from_secs(1) {
+            return Err(failure(exit::USAGE, "the interval must be at least 1s"));
+        }
+        let settings = self.settings(common)?;
+        let kafka = settings.kafka()?;
+        let mut sampler = Sampler::new()?;
+        let base_quota = self.base_quota.unwrap_or_else(|| sampler.capacity().millicores());
+        let mut reporter = Reporter::new(Identity {
+            node_id: self.node_id.clone(),
+            pool: self.pool.clone(),
+            base_quota,
+            interval_ms: i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX),
+        })?;
+        let registry = Registry::new();
+        let keeper = Arc::new(self.keeper(&settings, base_quota, &registry)?);
+        let stop = shutdown::on_signals()?;
+        let ids = settings.schema_ids(&kafka, &stop);
+        let quotas = source(&kafka, keeper.restored())?;
+        telemetry::serve(
+            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
+            registry,
+            Arc::new(|| true),
+            &stop,
+        )?;
+        keeper.begin();
+        let following = follow(quotas, Arc::clone(&keeper), &self.node_id, Arc::clone(&ids), &stop)?;
+        let publisher = Arc::new(Publisher::new(&kafka, Arc::new(Deliveries::default()))?);
+        let reporting = Reporting::start(Arc::clone(&publisher), kafka.topic(Topic::Load), ids, &stop)?;
+        tracing::info!(node = self.node_id, base_quota, "reporting every {:?}", self.interval);
+        let started = Instant::now();
+        // The first reading has nothing to compare with: it only begins the rates.
+        sampler.sample(started.elapsed());
+        let mut due = self.interval.min(Duration::from_secs(1));
+        while wait(started, due, &stop, &keeper) {
+            let usage = sampler.sample(started.elapsed());
+            let report = reporter.report(&usage, keeper.in_force(), keeper.now().wall_ms);
+            keeper.reported(&report);
+            if !reporting.send(report) {
+                break;
+            }
+            due += self.interval;
+        }
+        reporting.finish()?;
+        super::drain(&publisher, || true)?;
+        following.finish();
+        keeper.finish();
+        Ok(())
+    }
+
+    /// The file's settings with this command's flags laid over them.
+    fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
+        let mut settings = Settings::load(common)?;
+        let edge = &mut settings.edge;
+        edge.local_policy = self.local_policy.or(edge.local_policy);
+        edge.cache = self.cache.clone().or(edge.cache.take());
+        edge.on_change = self.on_change.clone().or(edge.on_change.take());
+        Ok(settings)
+    }
+
+    fn keeper(&self, settings: &Settings, base_quota: f64, registry: &Registry) -> anyhow::Result<Keeper> {
+        let edge = &settings.edge;
+        let state = EdgeState::new(&self.node_id, base_quota)
+            .with_policy(edge.local_policy.unwrap_or_default(), settings.quota()?);
+        let metrics = EdgeMetrics::register(registry)?;
+        let on_change = match edge.on_change.as_deref().filter(|command| !command.is_empty()) {
+            Some(command) => Some(OnChange::start(command, &self.node_id, metrics.clone())?),
+            None => None,
+        };
+        let file = self.quota_file.as_deref().map(QuotaFile::new).transpose()?;
+        let cache = edge.cache.as_deref().map(CacheFile::new).transpose()?;
+        Ok(Keeper::new(state, metrics, file, cache, on_change))
+    }
+}
+
+/// Where commands come from. An agent that can go on from its cache does not wait for the brokers; another one says at once
+/// that they are away.
+fn source(kafka: &KafkaSettings, restored: bool) -> anyhow::Result<Quotas> {
+    if restored {
+        return Ok(Quotas::Sought(Box::new(kafka.clone())));
+    }
+    super::reach(kafka)?;
+    Ok(Quotas::Found(Box::new(Tail::topic(kafka, &kafka.topic(Topic::Quotas), From::Beginning)?)))
+}
+
+/// Waits until `due` after `started`, with an eye on the lease; `false` where we were asked to stop.
+fn wait(started: Instant, due: Duration, stop: &Stop, keeper: &Keeper) -> bool {
+    while started.elapsed() < due {
+        if stop.is_set() {
+            return false;
+        }
+        std::thread::sleep(LOOK.min(due.saturating_sub(started.elapsed())));
+        keeper.settle();
+    }
+    !stop.is_set()
+}

@@ -1,0 +1,34 @@
+//! The `[edge]` table: what the agent does without the centre, and what it runs.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use tidegate_producers::edge::LocalPolicy;
+
+/// The edge agent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Edge {
+    /// What holds once the lease is over.
+    pub(crate) local_policy: Option<LocalPolicy>,
+    /// File that keeps the agent's state over a restart.
+    pub(crate) cache: Option<PathBuf>,
+    /// Shell command to run on each change of the quota in force.
+    pub(crate) on_change: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_edge_setting_is_read_and_wrong_ones_are_named() {
+        let text = "local_policy = \"hold\"\ncache = \"/var/lib/tidegate/edge.json\"\non_change = \"limit\"\n";
+        let edge: Edge = toml::from_str(text).unwrap();
+        assert_eq!(edge.local_policy, Some(LocalPolicy::Hold));
+        assert_eq!(edge.cache, Some(PathBuf::from("/var/lib/tidegate/edge.json")));
+        assert_eq!(edge.on_change.as_deref(), Some("limit"));
+        let said = toml::from_str::<Edge>("local_policy = \"keep\"").unwrap_err().to_string();
+        assert!(said.contains("unknown variant `keep`") && said.contains("`hold`, `base`, `local`"), "{said}");
+    }
+}
