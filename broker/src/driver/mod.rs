@@ -77,7 +77,11 @@ pub fn run_stage<S: Stage>(mut stage: S, job: &Job<'_>) -> Result<(), BrokerErro
             BrokerError::ClockSetBack(_) => true,
             e => job.processing.is_exactly_once() && (e.wants_another_producer() || (made_anew && e.is_retryable())),
         };
-        if !again || job.stop.is_set() {
+        if again && job.stop.is_set() {
+            tracing::warn!("{}: stopping with work that is done again after the next start: {e}", stage.name());
+            return Ok(());
+        }
+        if !again {
             return outcome;
         }
         tracing::warn!("{}: beginning again with other clients: {e}", stage.name());

@@ -142,6 +142,8 @@ impl Watch {
     pub fn run(&self, stop: &AtomicBool) -> anyhow::Result<()> {
         let client = |stage: Stage| -> anyhow::Result<BaseConsumer> {
             let mut config = client::config(&self.bootstrap);
+            // Outputs of a transaction are on the broker before it is committed, and its marker may come to them after that.
+            config.set("isolation.level", "read_uncommitted");
             config.set("group.id", format!("{}{}", self.prefix, stage.name())).set("enable.auto.commit", "false");
             Ok(config.create()?)
         };

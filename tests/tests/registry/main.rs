@@ -42,7 +42,7 @@ fn ids_come_from_the_registry_and_each_is_asked_for_once() {
     // The stages read loads and forecasts, `watch` reads quotas; each writer registers its own topics' schemas. No checkpoint
     // is due within these few reports, so that none is read.
     asked.insert(format!("post /subjects/{}/versions", Topic::Checkpoints.subject(&site.prefix)), 1);
-    assert_eq!(site.ids(Topic::Checkpoints), []);
+    assert!(site.ids(Topic::Checkpoints).is_empty());
     assert_eq!(site.registry.answered(), asked);
 
     let lines: Vec<Value> = watched.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
