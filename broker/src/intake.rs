@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset;
 use tidegate_schemas::codec::{Decoder, SchemaIds};
 use tidegate_schemas::records::Record;
 use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
@@ -25,7 +25,7 @@ use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use crate::arrivals::Arrivals;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
-use crate::group::{GroupContext, GroupEvent, Resume};
+use crate::group::{GroupContext, GroupEvent, Resume, partitions_of};
 use crate::headers;
 use crate::settings::{ASK, KafkaSettings, create};
 use crate::stage::{Received, Rejection, Source};
@@ -184,14 +184,6 @@ impl<T: Record> Intake<T> {
         self.closed.retain(|partition| !partitions.contains(partition));
     }
 
-    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.topic, *partition);
-        }
-        list
-    }
-
     /// Ends the open transaction; gives what was committed.
     pub(crate) fn end_transaction(&self, patience: Duration) -> Vec<(i32, i64)> {
         let context = self.context();
@@ -201,7 +193,7 @@ impl<T: Record> Intake<T> {
     /// Goes back to where these partitions were committed.
     pub(crate) fn go_back(&mut self, partitions: &[i32]) -> Result<Vec<Resume>, BrokerError> {
         self.held = None;
-        let resumes = self.context().resumes(&self.consumer, &self.list(partitions));
+        let resumes = self.context().resumes(&self.consumer, &partitions_of(&self.topic, partitions.iter().copied()));
         for resume in &resumes {
             let at = resume.start();
             let sought = self.consumer.seek(&self.topic, resume.partition, at, ASK);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tidegate_schemas::records::{LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode, Record};
 use tidegate_schemas::{CatalogueIds, Decoder, Encoder, Topic};
 
 use crate::binary::{self, Finished, Running};
@@ -153,6 +153,32 @@ pub fn on_all_partitions(mut reports: Vec<LoadReport>) -> Vec<LoadReport> {
         report.pool = format!("pool-{}", report.node_id);
     }
     reports
+}
+
+/// A command to a node whose base quota is 1000, made at the time that is its sequence, for five minutes.
+pub fn quota_command(node_id: &str, sequence: i64, quota: f64) -> QuotaCommand {
+    QuotaCommand {
+        node_id: node_id.into(),
+        pool: String::new(),
+        timestamp: sequence,
+        sequence,
+        base_quota: 1000.0,
+        quota,
+        scale_factor: quota / 1000.0,
+        reason: "because".into(),
+        limits_hit: Vec::new(),
+        predicted_load: 0.8,
+        forecast_p90: 0.9,
+        current_load: 0.5,
+        margin: 0.0,
+        hold_until: None,
+        model: String::new(),
+        policy: "threshold".into(),
+        mode: QuotaMode::Enforce,
+        steering: Vec::new(),
+        valid_until: sequence + 300_000,
+        cause: Cause::default(),
+    }
 }
 
 /// Node and sequence of every report, sorted.

@@ -208,10 +208,7 @@ impl GroupContext {
         if done.is_empty() {
             return Ok(done);
         }
-        let mut asked = TopicPartitionList::new();
-        for (partition, _) in &done {
-            asked.add_partition(&self.topic, *partition);
-        }
+        let asked = partitions_of(&self.topic, done.iter().map(|(partition, _)| *partition));
         let what = || format!("leaving before the offsets of {} are known to be committed", self.topic);
         let on_broker = consumer.committed_offsets(asked, DRAIN / 3).map_err(|e| BrokerError::kafka(what(), e))?;
         let has = |(partition, offset): &(i32, i64)| {
@@ -245,6 +242,15 @@ impl GroupContext {
         }
         Ok((list, done))
     }
+}
+
+/// Some partitions of a topic.
+pub(crate) fn partitions_of(topic: &str, partitions: impl IntoIterator<Item = i32>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(topic, partition);
+    }
+    list
 }
 
 /// Records that wait on a partition. The client counts from the committed offset; where there is none yet, from what it has

@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::partitions_of;
 
 /// The paused partitions of one consumer.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ impl Pausing {
         partitions: impl IntoIterator<Item = i32>,
     ) {
         let partitions: BTreeSet<i32> = partitions.into_iter().collect();
-        if let Err(e) = consumer.pause(&list(topic, &partitions)) {
+        if let Err(e) = consumer.pause(&partitions_of(topic, partitions.iter().copied())) {
             tracing::warn!("{topic}: pausing {partitions:?}: {e}");
         }
         self.lock().extend(partitions);
@@ -48,7 +49,7 @@ impl Pausing {
         if partitions.is_empty() {
             return;
         }
-        match consumer.resume(&list(topic, &partitions)) {
+        match consumer.resume(&partitions_of(topic, partitions.iter().copied())) {
             Ok(()) => paused.retain(|partition| !partitions.contains(partition)),
             Err(e) => tracing::warn!("{topic}: taking {partitions:?} again: {e}"),
         }
@@ -57,12 +58,4 @@ impl Pausing {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<i32>> {
         self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn list(topic: &str, partitions: &BTreeSet<i32>) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for partition in partitions {
-        list.add_partition(topic, *partition);
-    }
-    list
 }

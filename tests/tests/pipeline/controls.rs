@@ -4,14 +4,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Cause, Control, LoadReport, QuotaCommand, QuotaMode};
+use tidegate_schemas::records::{Control, LoadReport, QuotaCommand, QuotaMode};
 use tidegate_tests::binary::{Finished, Running};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::Raw;
 use tidegate_tests::process::wait_until;
 
 use crate::bad_settings::assert_refused;
-use crate::fixture::{INTERVAL_MS, PATIENCE, Pipeline, encoded, on_both_brokers, records, reports};
+use crate::fixture::{INTERVAL_MS, PATIENCE, Pipeline, encoded, on_both_brokers, quota_command, records, reports};
 
 on_both_brokers!(
     override_freeze_recommend_and_clear_hold_by_event_time,
@@ -193,26 +193,9 @@ fn an_edge_keeps_its_base_quota_under_a_recommendation(broker: &TestBroker) {
     let deliver = pipeline.start(&["run", "deliver", "--folder", delivered.to_str().unwrap()]);
     let begin = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let command = |sequence: i64, mode: QuotaMode| QuotaCommand {
-        node_id: "edge-1".into(),
-        pool: String::new(),
-        timestamp: begin + sequence,
-        sequence: begin + sequence,
-        base_quota: 1000.0,
-        quota: 1250.0,
-        scale_factor: 1.25,
-        reason: "because".into(),
-        limits_hit: Vec::new(),
-        predicted_load: 0.8,
-        forecast_p90: 0.9,
-        current_load: 0.5,
-        margin: 0.0,
-        hold_until: None,
-        model: String::new(),
-        policy: "threshold".into(),
         mode,
-        steering: Vec::new(),
         valid_until: begin + 300_000,
-        cause: Cause::default(),
+        ..quota_command("edge-1", begin + sequence, 1250.0)
     };
     let quota_file = || -> Option<serde_json::Value> { serde_json::from_slice(&std::fs::read(&file).ok()?).ok() };
     let wait_for = |enforced: bool| {

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode};
+use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_tests::binary::{self, Running};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::faults::proxy::Proxy;
 use tidegate_tests::process::{signal, wait_until};
 
-use crate::fixture::{PATIENCE, Pipeline, encoded};
+use crate::fixture::{PATIENCE, Pipeline, encoded, quota_command};
 
 const LEASE_MS: i64 = 3_000;
 
@@ -20,30 +20,10 @@ fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// A command of a node whose base quota is 1000.
+/// A command with a lease of its own.
 fn command(sequence: i64, quota: f64, lease_ms: i64) -> QuotaCommand {
-    QuotaCommand {
-        node_id: "edge-1".into(),
-        pool: String::new(),
-        timestamp: sequence,
-        sequence,
-        base_quota: 1000.0,
-        quota,
-        scale_factor: quota / 1000.0,
-        reason: "because".into(),
-        limits_hit: Vec::new(),
-        predicted_load: 0.8,
-        forecast_p90: 0.9,
-        current_load: 0.5,
-        margin: 0.0,
-        hold_until: None,
-        model: String::new(),
-        policy: "threshold".into(),
-        mode: QuotaMode::Enforce,
-        steering: Vec::new(),
-        valid_until: sequence + lease_ms,
-        cause: Cause::default(),
-    }
+    let command = quota_command("edge-1", sequence, quota);
+    QuotaCommand { valid_until: command.timestamp + lease_ms, ..command }
 }
 
 /// An agent's files, and the way to its brokers, which can be cut.

@@ -1,7 +1,7 @@
 //! What the tests share: one body for both brokers, and pipelines of the test support.
 
 pub(crate) use tidegate_tests::pipeline::{
-    INTERVAL_MS, PATIENCE, Pipeline, encoded, names, on_all_partitions, record, records, reports,
+    INTERVAL_MS, PATIENCE, Pipeline, encoded, names, on_all_partitions, quota_command, record, records, reports,
 };
 
 /// Makes a test for each broker out of one body, `fn body(broker: &TestBroker)`.
