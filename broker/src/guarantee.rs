@@ -28,11 +28,13 @@ pub struct Processing {
     pub guarantee: Guarantee,
     /// Exactly-once: how long a transaction gathers answers before it is committed, above 0.
     pub transaction: Duration,
+    /// Whether the state of partitions that others hold is followed, so that they are taken over within seconds.
+    pub standby: bool,
 }
 
 impl Default for Processing {
     fn default() -> Self {
-        Self { guarantee: Guarantee::default(), transaction: Duration::from_millis(100) }
+        Self { guarantee: Guarantee::default(), transaction: Duration::from_millis(100), standby: false }
     }
 }
 

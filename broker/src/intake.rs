@@ -203,6 +203,13 @@ impl<T: Record> Intake<T> {
         Ok(resumes)
     }
 
+    /// How far the group has committed these partitions, whoever holds them.
+    pub(crate) fn committed(&self, partitions: &[i32], patience: Duration) -> Result<Vec<Resume>, BrokerError> {
+        let asked = partitions_of(&self.topic, partitions.iter().copied());
+        let what = || format!("asking for the committed offsets of {}", self.topic);
+        self.context().committed(&self.consumer, &asked, patience).map_err(|e| BrokerError::kafka(what(), e))
+    }
+
     /// Commits what is acknowledged, except where transactions carry the offsets.
     pub(crate) fn commit(&self) -> Result<Vec<(i32, i64)>, BrokerError> {
         if self.context().transactions.is_some() {

@@ -114,6 +114,8 @@ pub struct Metrics {
     pub(crate) checkpoint_bytes: prometheus::IntCounter,
     pub(crate) restoring: IntGauge,
     pub(crate) restore_left: IntGauge,
+    pub(crate) standby: IntGauge,
+    pub(crate) standby_left: IntGauge,
     pub(crate) batch_seconds: Histogram,
     pub(crate) by_label: Option<IntCounterVec>,
     pub(crate) side: IntCounterVec,
@@ -156,6 +158,14 @@ impl Metrics {
                 "tidegate_restore_left_records",
                 "Records left to read of the topic from which state comes back.",
             ))?,
+            standby: IntGauge::with_opts(opts(
+                "tidegate_standby_partitions",
+                "Input partitions of others whose state is followed.",
+            ))?,
+            standby_left: IntGauge::with_opts(opts(
+                "tidegate_standby_left_records",
+                "Records that others have answered and that their followed state has not seen.",
+            ))?,
             batch_seconds: Histogram::with_opts(seconds)?,
             by_label: None,
             // Both show only where there is a side input: neither has a value until one is set.
@@ -190,7 +200,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let all: [Box<dyn Collector>; 18] = [
+        let all: [Box<dyn Collector>; 20] = [
             Box::new(self.records.clone()),
             Box::new(self.outputs.clone()),
             Box::new(self.restored.clone()),
@@ -204,6 +214,8 @@ impl Metrics {
             Box::new(self.checkpoint_bytes.clone()),
             Box::new(self.restoring.clone()),
             Box::new(self.restore_left.clone()),
+            Box::new(self.standby.clone()),
+            Box::new(self.standby_left.clone()),
             Box::new(self.batch_seconds.clone()),
             Box::new(self.side.clone()),
             Box::new(self.controls_in_force.clone()),

@@ -198,6 +198,11 @@ impl Tail {
         self.behind.iter().map(of).map(|offsets| u64::try_from(offsets).unwrap_or_default()).sum()
     }
 
+    /// The next offset of a partition; `None` where there was nothing to read of it.
+    pub(crate) fn position(&self, partition: i32) -> Option<i64> {
+        self.position.get(&partition).copied()
+    }
+
     /// Whether every partition was read to the end that it had at the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {
@@ -243,6 +248,13 @@ impl Tail {
         }
         Ok(())
     }
+}
+
+/// The ends that readers of partitions get to by now.
+pub(crate) fn ends(settings: &KafkaSettings, topic: &str, partitions: &[i32]) -> Result<Vec<(i32, i64)>, BrokerError> {
+    let consumer: BaseConsumer<QuietContext> = create(&settings.consumer(None), QuietContext::default())?;
+    let end = |partition: &i32| Ok((*partition, watermarks(&consumer, settings, topic, *partition)?.1));
+    partitions.iter().map(end).collect()
 }
 
 /// Both ends of a partition. A partition that was created a moment ago may not be served yet: it is asked again.

@@ -1,5 +1,5 @@
-//! While a partition is restored the others go on, and nothing of it is processed before its state is back: on the embedded
-//! broker, with a stage that is slow to rebuild.
+//! While a partition is restored the others go on, and nothing of it is processed before its state is back; where it was
+//! followed before, hardly anything is left to restore. On the embedded broker, with a stage that is slow to rebuild.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -83,6 +83,10 @@ struct Member {
 
 impl Member {
     fn start(settings: &KafkaSettings) -> Self {
+        Self::with(settings, Processing::default())
+    }
+
+    fn with(settings: &KafkaSettings, processing: Processing) -> Self {
         let (seen, status, stop) = (Arc::<Mutex<Seen>>::default(), Arc::<WorkStatus>::default(), Stop::default());
         let registry = Registry::new();
         let metrics = Metrics::new(&registry, "recorder").unwrap();
@@ -90,7 +94,6 @@ impl Member {
         let thread = std::thread::spawn(move || {
             let ids = Arc::new(CatalogueIds);
             let (settings, metrics, status) = (&settings, &metrics, &*shown);
-            let processing = Processing::default();
             run_stage(stage, &Job { settings, ids, max_batch: BATCH, processing, metrics, status, stop: &told })
         });
         Self { seen, status, registry, stop, thread }
@@ -169,4 +172,72 @@ fn a_partition_goes_on_while_another_is_restored() {
     assert_eq!(seen, (0..RECORDS).map(|offset| (1 - live, offset as i64)).collect::<Places>());
     assert_eq!(second.metric("tidegate_restored_records_total"), 2 * RECORDS as i64);
     second.end();
+}
+
+/// What a member holds of a partition, in the order in which it came.
+fn of(partition: i32, seen: &Seen) -> Vec<i64> {
+    let all = seen.rebuilt.iter().chain(&seen.processed);
+    all.filter(|place| place.0 == partition).map(|place| place.1).collect()
+}
+
+#[test]
+fn what_was_followed_is_not_restored_again() {
+    let broker = EmbeddedBroker::start("standby.", 2).unwrap();
+    let settings = broker.settings();
+    let publisher = Publisher::new(&settings, Arc::new(Deliveries::default())).unwrap();
+    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, RECORDS));
+    let processing = Processing { standby: true, ..Processing::default() };
+    let first = Member::with(&settings, processing);
+    wait_until("the first answers all", || first.processed().len() == 2 * RECORDS && first.status.is_ready(0));
+
+    let second = Member::with(&settings, processing);
+    wait_until("the second has one of them, and follows the other", || {
+        second.rebuilt() == 2 * RECORDS
+            && second.status.is_ready(0)
+            && second.metric("tidegate_standby_partitions") == 1
+    });
+    let live = second.seen.lock().unwrap().rebuilt[0].0;
+    send(&settings, &publisher, 1 - live, 300);
+    wait_until("the first answers, and the second follows", || {
+        let answered = first.processed().len() == 2 * RECORDS + 300;
+        answered && second.processed().len() == 300 && second.metric("tidegate_standby_left_records") == 0
+    });
+    assert_eq!(second.metric("tidegate_outputs_total"), 0, "what is followed is not published");
+
+    first.end();
+    [live, 1 - live].into_iter().for_each(|partition| send(&settings, &publisher, partition, 5));
+    wait_until("the second answers both", || second.processed().len() == 310 && second.status.is_ready(0));
+    let seen = second.seen.lock().unwrap();
+    assert_eq!(seen.rebuilt.len(), 2 * RECORDS, "nothing was rebuilt again");
+    assert_eq!(of(live, &seen), (0..RECORDS as i64 + 5).collect::<Vec<_>>());
+    assert_eq!(of(1 - live, &seen), (0..RECORDS as i64 + 305).collect::<Vec<_>>(), "each once, none left out");
+    drop(seen);
+    second.end();
+}
+
+#[test]
+fn a_partition_that_comes_back_goes_on_from_where_it_was_followed() {
+    let broker = EmbeddedBroker::start("back.", 2).unwrap();
+    let settings = broker.settings();
+    let publisher = Publisher::new(&settings, Arc::new(Deliveries::default())).unwrap();
+    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, RECORDS));
+    let processing = Processing { standby: true, ..Processing::default() };
+    let first = Member::with(&settings, processing);
+    wait_until("the first answers all", || first.processed().len() == 2 * RECORDS && first.status.is_ready(0));
+    let second = Member::with(&settings, processing);
+    wait_until("the first keeps what it gave away", || {
+        second.rebuilt() == 2 * RECORDS && first.metric("tidegate_standby_partitions") == 1
+    });
+    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, 40));
+    wait_until("the first holds all", || first.processed().len() == 2 * RECORDS + 80);
+    second.end();
+    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, 5));
+    wait_until("the first answers both", || first.processed().len() == 2 * RECORDS + 90 && first.status.is_ready(0));
+    let seen = first.seen.lock().unwrap();
+    assert_eq!(seen.rebuilt, [], "its state was never read again");
+    [0, 1]
+        .into_iter()
+        .for_each(|partition| assert_eq!(of(partition, &seen), (0..RECORDS as i64 + 45).collect::<Vec<_>>()));
+    drop(seen);
+    first.end();
 }

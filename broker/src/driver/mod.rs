@@ -43,7 +43,7 @@ use crate::stage::Stage;
 use crate::status::{Metrics, WorkStatus};
 
 pub(crate) use positions::report_lag;
-use restoring::Restoration;
+use restoring::{Restoration, Standby};
 use side::SideInput;
 
 /// Time between two commits.
@@ -98,7 +98,8 @@ fn run_once<S: Stage>(stage: &mut S, job: &Job<'_>, limit: Option<usize>) -> Res
         made => made?,
     };
     let outcome = driver.work(job);
-    driver.forget(&driver.resume.keys().copied().collect::<Vec<_>>());
+    let followed = driver.standby.as_ref().map(Standby::partitions).unwrap_or_default();
+    driver.forget(&driver.resume.keys().copied().chain(followed).collect::<Vec<_>>());
     outcome
 }
 
@@ -111,6 +112,7 @@ struct Driver<'a, S: Stage> {
     dead_letters: DeadLetterBox,
     side: Option<SideInput>,
     output: String,
+    input_partitions: i32,
     output_partitions: i32,
     encoder: Encoder,
     settings: &'a KafkaSettings,
@@ -122,6 +124,8 @@ struct Driver<'a, S: Stage> {
     bytes: Vec<u8>,
     /// What is restored, one after the other.
     restoring: VecDeque<Restoration>,
+    /// What is followed of others, where that is asked for.
+    standby: Option<Standby>,
     /// How checkpoints are written, where the stage keeps any.
     checkpoints: Option<CheckpointTopic>,
     max_batch: usize,
@@ -136,13 +140,15 @@ impl<'a, S: Stage> Driver<'a, S> {
         let settings = job.settings;
         let input = settings.topic(stage.input());
         let output = settings.topic(stage.output());
+        let input_partitions = settings.partition_count(&input, ASK)?;
         let output_partitions = settings.partition_count(&output, ASK)?;
-        if stage.restores_from_output() {
-            let (a_count, b_count) = (settings.partition_count(&input, ASK)?, output_partitions);
-            if a_count != b_count {
-                return Err(BrokerError::PartitionMismatch { a: input, a_count, b: output, b_count });
-            }
+        if stage.restores_from_output() && input_partitions != output_partitions {
+            let (a_count, b_count) = (input_partitions, output_partitions);
+            return Err(BrokerError::PartitionMismatch { a: input, a_count, b: output, b_count });
         }
+        // Where state is both outputs and past, neither alone tells where it stands.
+        let can_stand_by = stage.restores_from_output() != stage.depends_on_past();
+        let standby = (job.processing.standby && can_stand_by).then(Standby::default);
         let side = stage.side_input().map(|topic| SideInput::new(topic, settings, &job.ids)).transpose()?;
         let ids = &*job.ids;
         let checkpoints = stage.keeps_checkpoints().then(|| CheckpointTopic::new(&input, settings, ids)).transpose()?;
@@ -158,6 +164,7 @@ impl<'a, S: Stage> Driver<'a, S> {
             dead_letters,
             side,
             output,
+            input_partitions,
             output_partitions,
             encoder,
             settings,
@@ -166,6 +173,7 @@ impl<'a, S: Stage> Driver<'a, S> {
             position: HashMap::new(),
             bytes: Vec::new(),
             restoring: VecDeque::new(),
+            standby,
             checkpoints,
             max_batch: job.max_batch.max(1),
             log: QuietLog::default(),
@@ -189,6 +197,7 @@ impl<'a, S: Stage> Driver<'a, S> {
             self.process(&mut batch)?;
             self.serve_transaction(&mut batch)?;
             self.restore_a_slice()?;
+            self.stand_by()?;
             if let Some(e) = self.ledger.take_failure() {
                 return Err(e);
             }
@@ -217,6 +226,18 @@ impl<'a, S: Stage> Driver<'a, S> {
         self.stop_restoring(partitions);
     }
 
+    /// Partitions go to somebody else; their state may stay, to be followed.
+    fn hand_over(&mut self, partitions: &[i32]) {
+        let (stay, go): (Vec<i32>, Vec<i32>) =
+            partitions.iter().partition(|partition| self.keeps_standing(**partition));
+        self.forget(&go);
+        for partition in &stay {
+            self.resume.remove(partition);
+            self.position.remove(partition);
+        }
+        self.intake.lost(&stay);
+    }
+
     /// Takes changes of the assignment in. All of `batch` was polled before them.
     fn serve_events(&mut self, batch: &mut Vec<Item<S::Input>>) -> Result<(), BrokerError> {
         while let Some(event) = self.intake.next_event() {
@@ -224,7 +245,7 @@ impl<'a, S: Stage> Driver<'a, S> {
                 GroupEvent::Revoked(revoked) => {
                     // It was not taken, so its new owner, maybe we ourselves, reads it again.
                     batch.retain(|item| !revoked.contains(&item.source().partition));
-                    self.forget(&revoked);
+                    self.hand_over(&revoked);
                     self.status.joined.store(!self.resume.is_empty(), Ordering::Relaxed);
                 }
                 GroupEvent::Assigned(resumes) => {

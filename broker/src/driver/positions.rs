@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::restoring::Restoration;
+use super::restoring::{Restoration, Standby};
 use super::{Driver, PAUSE};
 use crate::error::BrokerError;
 use crate::group::GroupContext;
@@ -50,9 +50,10 @@ impl<S: Stage> Driver<'_, S> {
         }
     }
 
-    /// How long to wait for a record: not while there is something to restore.
+    /// How long to wait for a record: not while there is something to restore or to follow.
     pub(super) fn patience(&self) -> Duration {
-        let busy = self.restoring.front().is_some_and(Restoration::is_due);
+        let follows = self.restoring.is_empty() && self.standby.as_ref().is_some_and(Standby::is_reading);
+        let busy = follows || self.restoring.front().is_some_and(Restoration::is_due);
         if busy { Duration::ZERO } else { Duration::from_millis(100) }
     }
 

@@ -96,10 +96,8 @@ impl GroupContext {
 
     /// Committed offsets with their metadata; asks until there is an answer.
     pub(crate) fn resumes(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> Vec<Resume> {
-        let resume_of = |e: &TopicPartitionListElem<'_>| e.error().map(|()| self.resume_of(e));
         loop {
-            let committed = consumer.committed_offsets(partitions.clone(), ASK);
-            match committed.and_then(|committed| committed.elements().iter().map(resume_of).collect()) {
+            match self.committed(consumer, partitions, ASK) {
                 Ok(resumes) => return resumes,
                 Err(e) if self.stop.is_set() => {
                     tracing::warn!("stopping without the committed offsets of {}: {e}", self.topic);
@@ -111,6 +109,17 @@ impl GroupContext {
                 }
             }
         }
+    }
+
+    /// Committed offsets with their metadata, asked for once.
+    pub(crate) fn committed(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &TopicPartitionList,
+        patience: Duration,
+    ) -> Result<Vec<Resume>, KafkaError> {
+        let resume_of = |e: &TopicPartitionListElem<'_>| e.error().map(|()| self.resume_of(e));
+        consumer.committed_offsets(partitions.clone(), patience)?.elements().iter().map(resume_of).collect()
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {

@@ -48,6 +48,10 @@ pub(crate) struct Run {
     /// How often an answer may stand on the topics; exactly_once wants a real Kafka [default: at_least_once]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "GUARANTEE", env = "TIDEGATE_GUARANTEE")]
     guarantee: Option<Guarantee>,
+    /// Follow the state of partitions that other processes hold, to take them over within seconds; costs each process the memory of
+    /// the whole fleet
+    #[arg(long, env = "TIDEGATE_STANDBY")]
+    standby: bool,
     /// Serve the schema registry's REST API for our catalogue here
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_LISTEN")]
     listen: Option<String>,
@@ -96,6 +100,7 @@ impl Run {
         settings.forecast.model = self.model.clone().or(settings.forecast.model);
         settings.forecast.max_batch = self.max_batch.or(settings.forecast.max_batch);
         settings.processing.guarantee = self.guarantee.or(settings.processing.guarantee);
+        settings.processing.standby = self.standby.then_some(true).or(settings.processing.standby);
         settings.quota.policy = self.policy.or(settings.quota.policy);
         settings.quota.target = self.target.or(settings.quota.target);
         settings.quota.min_scale = self.min_scale.or(settings.quota.min_scale);

@@ -41,6 +41,8 @@ pub(crate) struct Processing {
     transaction_ms: Option<u32>,
     pub(crate) restore: Restore,
     ready_lag: Option<u32>,
+    /// Whether the state of partitions that others hold is followed.
+    pub(crate) standby: Option<bool>,
 }
 
 impl Processing {
@@ -57,6 +59,7 @@ impl Processing {
             Some(Guarantee::AtLeastOnce) => tidegate_broker::Guarantee::AtLeastOnce,
             Some(Guarantee::ExactlyOnce) => tidegate_broker::Guarantee::ExactlyOnce,
         };
+        promise.standby = self.standby.unwrap_or(promise.standby);
         match self.transaction_ms {
             None => {}
             Some(ms @ 1..=5000) => promise.transaction = Duration::from_millis(u64::from(ms)),
@@ -81,8 +84,8 @@ mod tests {
     #[test]
     fn every_processing_setting_is_read() {
         assert!(!parsed("").unwrap().is_exactly_once());
-        let promise = parsed("guarantee = \"exactly_once\"\ntransaction_ms = 20\n").unwrap();
-        assert!(promise.is_exactly_once());
+        let promise = parsed("guarantee = \"exactly_once\"\ntransaction_ms = 20\nstandby = true\n").unwrap();
+        assert!(promise.is_exactly_once() && promise.standby);
         assert_eq!(promise.transaction, Duration::from_millis(20));
     }
 

@@ -24,6 +24,7 @@ use crate::client::Counter;
 use crate::kafka::{Kafka, KafkaOptions};
 use crate::process::signal;
 
+const RESTORED: &str = "tidegate_restored_records_total";
 const PREFIX: &str = "restore.";
 const WINDOW_MS: u64 = 3_600_000;
 /// A pipeline that does not move for so long has failed.
@@ -48,6 +49,9 @@ pub struct RestoreOptions {
     /// Partitions of every topic.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: i32,
+    /// Both processes run from the begin, and each follows the state of the other's partitions.
+    #[arg(long)]
+    pub standby: bool,
     /// Settings file of both processes.
     #[arg(long)]
     pub config: Option<PathBuf>,
@@ -88,21 +92,29 @@ pub fn run(options: &RestoreOptions, say: &dyn Fn(&str)) -> anyhow::Result<Resto
     let mut fleet = Fleet::up_to(end(options), options.nodes, rounds, options.interval * 1000);
     say(&format!("{reports} reports of {} nodes, and their decisions", options.nodes));
     let first = site.start();
+    let beside = options.standby.then(|| site.start());
     let load = Topic::Load.name(PREFIX);
     fleet::fill(kafka.bootstrap(), &load, &mut fleet, reports)?;
     let quotas = Counter::new(kafka.bootstrap(), &Topic::Quotas.name(PREFIX))?;
     wait(&first, || Ok(quotas.count()? >= reports), || quotas.count())?;
     // Its commits are made twice a second.
     std::thread::sleep(Duration::from_secs(2));
-    let (forecast_bytes, checkpoint_bytes) = (
-        counted(&first, "tidegate_output_bytes_total", "forecast")?,
-        counted(&first, "tidegate_checkpoint_bytes_total", "forecast")?,
-    );
+    if let Some(beside) = &beside {
+        say("all is followed");
+        stands_by(beside, &first)?;
+    }
+    let both = |name| {
+        let of = |running: &Running| counted(running, name, "forecast");
+        Ok::<u64, anyhow::Error>(of(&first)? + beside.as_ref().map_or(Ok(0), of)?)
+    };
+    let forecast_bytes = both("tidegate_output_bytes_total")?;
+    let checkpoint_bytes = both("tidegate_checkpoint_bytes_total")?;
+    let followed = beside.as_ref().map_or(Ok(0), |beside| counted(beside, RESTORED, "forecast"))?;
 
     say("SIGKILL");
     let killed = Instant::now();
     signal(first.pid(), "KILL")?;
-    let second = site.start();
+    let second = beside.unwrap_or_else(|| site.start());
     fleet::fill(kafka.bootstrap(), &load, &mut fleet, options.nodes)?;
     wait(&second, || Ok(quotas.count()? > reports), || quotas.count())?;
     let first_decision_s = killed.elapsed().as_secs_f64();
@@ -119,9 +131,29 @@ pub fn run(options: &RestoreOptions, say: &dyn Fn(&str)) -> anyhow::Result<Resto
         checkpoint_bytes,
         first_decision_s,
         last_decision_s,
-        restored_records: counted(&second, "tidegate_restored_records_total", "forecast")?,
+        restored_records: counted(&second, RESTORED, "forecast")? - followed,
         log: said.lines().filter(is_about).map(ToOwned::to_owned).collect(),
     })
+}
+
+/// Waits until the state of every partition of the one is followed by the other.
+fn stands_by(beside: &Running, other: &Running) -> anyhow::Result<()> {
+    let began = Instant::now();
+    for stage in ["forecast", "quota"] {
+        let held = counted(other, "tidegate_assigned_partitions", stage)?;
+        ensure!(held > 0, "{stage} has no partition that could be lost");
+        let is_there = || {
+            let behind = counted(beside, "tidegate_standby_left_records", stage)?;
+            Ok::<bool, anyhow::Error>(counted(beside, "tidegate_standby_partitions", stage)? == held && behind == 0)
+        };
+        while !is_there()? {
+            ensure!(began.elapsed() < STALL, "it does not follow:\n{}", beside.stderr());
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+    // What it has looked at last may be some seconds old.
+    std::thread::sleep(Duration::from_secs(8));
+    Ok(())
 }
 
 /// The last event time, so many minutes into a window that is over.

@@ -36,6 +36,7 @@ pub mod schedule;
 pub mod sender;
 pub mod site;
 pub mod stream;
+mod unplaced;
 pub mod watch;
 
 pub use options::{FaultOptions, Guarantee};

@@ -43,6 +43,9 @@ pub struct FaultOptions {
     /// What the processes promise.
     #[arg(long, value_enum, default_value_t = Guarantee::AtLeastOnce)]
     pub guarantee: Guarantee,
+    /// Each process follows the state of the others' partitions.
+    #[arg(long)]
+    pub standby: bool,
     /// Nodes that report.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub nodes: u64,
@@ -98,6 +101,9 @@ impl FaultOptions {
         if !self.only.is_empty() {
             let only: Vec<&str> = self.only.iter().map(|kind| kind.name()).collect();
             words += &format!(" --only {}", only.join(","));
+        }
+        if self.standby {
+            words += " --standby";
         }
         words + &format!(" --guarantee {} --nodes {} --rate {}", self.guarantee.name(), self.nodes, self.rate)
     }

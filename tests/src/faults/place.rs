@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::delivery::SmallDisk;
 use super::kinds::SESSION_S;
 use super::member::Member;
-use super::options::Guarantee;
+use super::options::FaultOptions;
 use super::site::HIT;
 
 /// Which program the three processes run.
@@ -85,13 +85,11 @@ pub(super) fn registry(port: u16) -> Member {
 }
 
 /// Settings of our processes: a short session, and rails that give decisions a memory.
-pub(super) fn settings_text(guarantee: Guarantee) -> String {
+pub(super) fn settings_text(options: &FaultOptions) -> String {
     let mut text = format!("[kafka]\n\"session.timeout.ms\" = {SESSION_S}000\n\"heartbeat.interval.ms\" = 1000\n");
     text += QUOTA;
-    if guarantee == Guarantee::ExactlyOnce {
-        text += "\n[processing]\nguarantee = \"exactly_once\"\n";
-    }
-    text
+    let (guarantee, standby) = (options.guarantee.name(), options.standby);
+    text + &format!("\n[processing]\nguarantee = \"{guarantee}\"\nstandby = {standby}\n")
 }
 
 /// Decisions of which each depends on the one before.

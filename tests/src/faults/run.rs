@@ -16,13 +16,13 @@ use super::lanes::{self, Done};
 use super::load::{HISTORY_ROUNDS, Load};
 use super::member::Member;
 use super::options::{FaultOptions, Guarantee};
-use super::place::Program;
+use super::place::{Program, settings_text};
 use super::reading::Reading;
 use super::report::Report;
 use super::schedule::schedule;
 use super::site::{CALM, HIT, PARTITIONS, Site};
 use super::stream::Stream;
-use super::{calm, delivery};
+use super::{calm, delivery, unplaced};
 
 /// From the last fault until all has been decided again.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(240);
@@ -46,7 +46,7 @@ pub struct Outcome {
 pub fn run(options: &FaultOptions, program: Program, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
     say("starting three brokers, three processes, a registry and a sink");
     let nodes = usize::try_from(options.nodes)?;
-    let site = Site::start(program, options.guarantee, nodes)?;
+    let site = Site::start(program, &settings_text(options), nodes)?;
     for (kind, why) in &site.impossible {
         say(&format!("{kind} can not be done here: {why}"));
     }
@@ -114,7 +114,7 @@ fn look_after(site: &Site, end: &AtomicBool) -> anyhow::Result<()> {
 /// Waits until everything has come, and makes the undisturbed run.
 fn gather(site: &Site, options: &FaultOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Evidence> {
     let (bootstrap, patience) = (site.cluster.bootstrap(), Duration::from_secs(options.patience));
-    let sent = site.sender.list().lock().clone();
+    let mut sent = site.sender.list().lock().clone();
     let wanted = sent.iter().filter(|sent| sent.name.is_some()).count();
     let stream = |topic| Stream::of(&bootstrap, topic, HIT, &site.registry_url);
     let mut streams = [stream(Topic::Forecasts)?, stream(Topic::Quotas)?];
@@ -130,6 +130,7 @@ fn gather(site: &Site, options: &FaultOptions, say: &(dyn Fn(&str) + Sync)) -> a
     let answers = Answers { forecasts: forecasts.into_answers()?, quotas: quotas.into_answers()? };
     let all = |topic: Topic| Reading::of(&bootstrap, &topic.name(HIT), PARTITIONS)?.all(PARTITIONS);
     let (load, letters) = (all(Topic::Load)?, all(Topic::DeadLetters)?);
+    unplaced::find(&mut sent, &load);
     say("the same load, undisturbed");
     let calm = calm::answers(site, &load, wanted)?;
     Ok(Evidence {

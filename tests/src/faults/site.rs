@@ -24,8 +24,7 @@ use super::clock::Clock;
 use super::delivery::{SmallDisk, Taken};
 use super::kinds::{CLOCKED, Kind, PROCESSES};
 use super::member::Member;
-use super::options::Guarantee;
-use super::place::{Place, Program, registry, settings_text};
+use super::place::{Place, Program, registry};
 use super::proxy::Proxy;
 use super::sender::Sender;
 use super::watch::Watch;
@@ -79,7 +78,7 @@ impl Site {
     ///
     /// # Errors
     /// Where a part does not come up.
-    pub fn start(program: Program, guarantee: Guarantee, nodes: usize) -> anyhow::Result<Self> {
+    pub fn start(program: Program, text: &str, nodes: usize) -> anyhow::Result<Self> {
         let mut proxies = Vec::new();
         let cluster = Cluster::start(|_, port| {
             proxies.push(Proxy::before(port)?);
@@ -87,7 +86,7 @@ impl Site {
         })?;
         let home = tempfile::tempdir()?;
         let settings = home.path().join("tidegate.toml");
-        std::fs::write(&settings, settings_text(guarantee))?;
+        std::fs::write(&settings, text)?;
         provision(&cluster, HIT)?;
         let mut impossible = Vec::new();
         let clock = Clock::new(home.path()).map_err(|e| impossible.push((Kind::ClockJump, format!("{e:#}")))).ok();

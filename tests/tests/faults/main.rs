@@ -26,6 +26,7 @@ fn options(seed: u64, faults: usize) -> FaultOptions {
         guarantee: Guarantee::AtLeastOnce,
         nodes: 500,
         rate: 200,
+        standby: false,
         only: Vec::new(),
         patience: 120,
         json: false,

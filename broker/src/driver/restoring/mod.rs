@@ -7,16 +7,17 @@
 //!          <─ open again <─ stage.restored <──┘
 //! ```
 //!
-//! An outage meanwhile is waited for: the readers go on where they were.
+//! An outage meanwhile is waited for: the readers go on where they were. Of partitions that others hold, state is followed the
+//! same way (`standby.rs`).
 
+mod restoration;
 mod slices;
+mod standby;
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-
-use tidegate_schemas::Decoder;
 
 use super::{Driver, PAUSE};
 use crate::error::BrokerError;
@@ -25,6 +26,9 @@ use crate::settings::ASK;
 use crate::stable::{LOOK_EVERY, Settling};
 use crate::stage::Stage;
 use crate::tail::{From, Tail};
+pub(super) use restoration::Restoration;
+use restoration::Step;
+pub(super) use standby::Standby;
 
 /// How long a slice takes while other partitions have work, and while none has.
 const BESIDE: Duration = Duration::from_millis(20);
@@ -32,63 +36,21 @@ const ALONE: Duration = Duration::from_millis(500);
 /// Time between two log lines about the progress.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// What is read one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Outputs,
-    Checkpoints,
-    Input,
-}
-
-impl Step {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Outputs => "saved outputs",
-            Self::Checkpoints => "checkpoints",
-            Self::Input => "the input before the committed offset",
-        }
-    }
-}
-
-/// Partitions that came together, on their way back.
-pub(super) struct Restoration {
-    partitions: Vec<Resume>,
-    steps: VecDeque<Step>,
-    /// What of the input is read again, once that is known.
-    input: Option<Vec<(i32, Range<i64>)>>,
-    /// What is saved is read when no transaction on it is open.
-    settling: Option<Settling>,
-    reading: Option<Tail>,
-    decoder: Decoder,
-    begun: Instant,
-    told: Instant,
-    heard: Instant,
-    not_before: Instant,
-    read: u64,
-}
-
-impl Restoration {
-    fn numbers(&self) -> Vec<i32> {
-        self.partitions.iter().map(|p| p.partition).collect()
-    }
-
-    fn place(&self, partition: i32) -> Option<Resume> {
-        self.partitions.iter().find(|p| p.partition == partition).copied()
-    }
-
-    fn left(&self) -> u64 {
-        self.reading.as_ref().map_or(0, Tail::remaining)
-    }
-
-    /// Whether there is something to do now.
-    pub(super) fn is_due(&self) -> bool {
-        self.not_before <= Instant::now()
-    }
-}
-
 impl<S: Stage> Driver<'_, S> {
     /// Begins to restore partitions that have come; they are closed until their state is back.
     pub(super) fn begin_restoring(&mut self, partitions: Vec<Resume>) {
+        let rest = self.take_over(partitions);
+        let job = self.restoration_of(rest);
+        if job.steps.is_empty() || job.partitions.is_empty() {
+            return;
+        }
+        self.intake.close(&job.numbers());
+        tracing::info!("{}: restoring {:?}", self.stage.name(), job.numbers());
+        self.restoring.push_back(job);
+    }
+
+    /// The whole way back of partitions.
+    fn restoration_of(&self, partitions: Vec<Resume>) -> Restoration {
         let mut steps = VecDeque::new();
         if self.stage.restores_from_output() {
             steps.push_back(Step::Outputs);
@@ -100,26 +62,7 @@ impl<S: Stage> Driver<'_, S> {
         if has_past {
             steps.push_back(Step::Input);
         }
-        if steps.is_empty() || partitions.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        let job = Restoration {
-            partitions,
-            steps,
-            input: None,
-            settling: None,
-            reading: None,
-            decoder: Decoder::new(self.ids.clone()),
-            begun: now,
-            told: now,
-            heard: now,
-            not_before: now,
-            read: 0,
-        };
-        self.intake.close(&job.numbers());
-        tracing::info!("{}: restoring {:?}", self.stage.name(), job.numbers());
-        self.restoring.push_back(job);
+        Restoration::new(partitions, steps, self.ids.clone())
     }
 
     /// These partitions went to somebody else while they were restored.
@@ -167,17 +110,20 @@ impl<S: Stage> Driver<'_, S> {
             None => {
                 let tail = self.open(job, step)?;
                 job.settling = None;
-                tracing::info!("{}: reading {}, {} records", self.stage.name(), step.name(), tail.remaining());
+                if !job.is_going_on {
+                    tracing::info!("{}: reading {}, {} records", self.stage.name(), step.name(), tail.remaining());
+                }
                 (job.told, job.heard) = (Instant::now(), Instant::now());
                 tail
             }
         };
-        let others_wait = self.resume.len()
-            > self.restoring.iter().map(|job| job.partitions.len()).sum::<usize>() + job.partitions.len();
+        let held = job.partitions.iter().filter(|p| self.resume.contains_key(&p.partition)).count();
+        let others_wait =
+            self.resume.len() > self.restoring.iter().map(|job| job.partitions.len()).sum::<usize>() + held;
         let until = Instant::now() + if others_wait { BESIDE } else { ALONE };
         let before = job.read;
         let stopped = match step {
-            Step::Input => self.input_slice(job, &mut tail, until)?,
+            Step::Input | Step::Follow => self.input_slice(job, &mut tail, step, until)?,
             Step::Outputs | Step::Checkpoints => self.saved_slice(job, &mut tail, step, until)?,
         };
         if job.read > before {
@@ -211,7 +157,7 @@ impl<S: Stage> Driver<'_, S> {
         match step {
             Step::Outputs => Some(self.output.clone()),
             Step::Checkpoints => Some(self.settings.topic(tidegate_schemas::Topic::Checkpoints)),
-            Step::Input => None,
+            Step::Input | Step::Follow => None,
         }
     }
 
@@ -227,9 +173,10 @@ impl<S: Stage> Driver<'_, S> {
 
     fn open(&mut self, job: &mut Restoration, step: Step) -> Result<Tail, BrokerError> {
         let (settings, numbers) = (self.settings.unhurried(), job.numbers());
-        match self.saved_on(step) {
-            Some(topic) => Tail::partitions(&settings, &topic, &numbers, From::Beginning),
-            None => {
+        match (self.saved_on(step), &job.input) {
+            (Some(topic), Some(stretches)) if job.is_going_on => Tail::stretches(&settings, &topic, stretches),
+            (Some(topic), _) => Tail::partitions(&settings, &topic, &numbers, From::Beginning),
+            (None, _) => {
                 // The stage tells once: it is asked to open again after an outage.
                 let partitions = &job.partitions;
                 let known = job.input.get_or_insert_with(|| partitions.iter().map(|p| self.stretch(*p)).collect());

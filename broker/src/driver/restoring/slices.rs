@@ -15,6 +15,8 @@ use crate::tail::{RawRecord, Tail};
 
 /// How long a slice waits for the next record.
 const WAIT: Duration = Duration::from_millis(5);
+/// Records of others that are followed in one batch at most.
+const FOLLOWED: usize = 500;
 
 impl<S: Stage> Driver<'_, S> {
     /// Gives a slice of saved records to the stage; `true` where a stop ended it.
@@ -69,18 +71,21 @@ impl<S: Stage> Driver<'_, S> {
         false
     }
 
-    /// Rebuilds state from a slice of the input; `true` where a stop ended it.
+    /// Rebuilds state from a slice of the input, or follows it; `true` where a stop ended it.
     pub(super) fn input_slice(
         &mut self,
         job: &mut Restoration,
         tail: &mut Tail,
+        step: Step,
         until: Instant,
     ) -> Result<bool, BrokerError> {
         let topic = self.settings.topic(self.stage.input()).into();
         let mut batch: Vec<Received<S::Input>> = Vec::new();
         let mut stopped = false;
+        // What is followed is in no hurry: no batch of it keeps the others waiting.
+        let most = if step == Step::Follow { self.max_batch.min(FOLLOWED) } else { self.max_batch };
         while !tail.caught_up() && !stopped && Instant::now() < until {
-            while !tail.caught_up() && batch.len() < self.max_batch {
+            while !tail.caught_up() && batch.len() < most {
                 let stage = &self.stage;
                 let check = |r: &S::Input, k: Option<&[u8]>, t: Option<i64>| stage.check(r, k, t);
                 let partitions = &job.partitions;
@@ -109,7 +114,10 @@ impl<S: Stage> Driver<'_, S> {
             if batch.is_empty() {
                 break;
             }
-            self.stage.rebuild(&batch);
+            match step {
+                Step::Follow => drop(self.stage.process(&batch)),
+                _ => self.stage.rebuild(&batch),
+            }
             batch.clear();
         }
         Ok(stopped)
