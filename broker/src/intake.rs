@@ -143,6 +143,7 @@ impl<T: Record> Intake<T> {
 
     /// Keeps the membership alive while nothing may be taken: input is paused, events are served.
     pub(crate) fn idle(&self) {
+        self.context().stop.moved();
         match self.consumer.assignment() {
             Ok(assigned) => {
                 let partitions = assigned.elements().iter().map(|element| element.partition()).collect::<Vec<_>>();

@@ -17,7 +17,8 @@ use crate::limits;
 use crate::logging::QuietLog;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
-use crate::status::{Metrics, Stop, WorkStatus};
+use crate::status::{Metrics, WorkStatus};
+use crate::stop::Stop;
 use crate::transaction::{Transactions, transactional_id};
 
 /// What a stage or a sink runs with.

@@ -18,7 +18,7 @@ use tidegate_schemas::catalogue::{RecordKind, Topic};
 use tidegate_schemas::codec::{SchemaIds, WriterSchema, recognise};
 use tidegate_schemas::error::SchemaError;
 
-use crate::status::Stop;
+use crate::stop::Stop;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two attempts during an outage.

@@ -21,7 +21,7 @@ use crate::intake::{Commit, Intake, Item};
 use crate::job::{Job, Member};
 use crate::limits;
 use crate::stage::{Received, Rejection};
-use crate::status::Stop;
+use crate::stop::Stop;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -56,7 +56,11 @@ pub trait Sink: Send {
 pub fn run_sink<S: Sink>(mut sink: S, job: &Job<'_>) -> Result<(), BrokerError> {
     loop {
         match run_once(&mut sink, job) {
-            Err(e @ BrokerError::ClockSetBack(_)) if !job.stop.is_set() => {
+            Err(e @ BrokerError::ClockSetBack(_)) if job.stop.is_set() => {
+                tracing::warn!("{}: stopping with work that is done again after the next start: {e}", sink.name());
+                return Ok(());
+            }
+            Err(e @ BrokerError::ClockSetBack(_)) => {
                 tracing::warn!("{}: beginning again with other clients: {e}", sink.name());
             }
             outcome => return outcome,

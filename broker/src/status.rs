@@ -1,33 +1,9 @@
-//! What a running stage or sink tells of itself: counters for `/metrics` and for the demo's page, and the word to stop.
+//! What a running stage or sink tells of itself: counters for `/metrics` and for the demo's page.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
-
-/// Tells threads to finish.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Asks everybody who holds a clone to finish.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-
-    /// The flag itself, for loops that know nothing else of us.
-    #[must_use]
-    pub fn flag(&self) -> &AtomicBool {
-        &self.0
-    }
-
-    /// Whether to finish.
-    #[must_use]
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 /// Counters of one stage or sink, readable while it runs.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@ mod recorded_controls;
 mod reports;
 mod shutdown;
 mod telemetry;
+mod watchdog;
 
 use std::process::ExitCode;
 

@@ -88,7 +88,9 @@ impl Pipeline<'_> {
         let (kafka, ids, stop) = (self.kafka.clone(), Arc::clone(&self.ids), self.stop.clone());
         let processing = self.settings.processing.promise()?;
         let (seen, max_batch) = (Arc::clone(&status), self.settings.max_batch());
+        let watched = name.to_owned();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _watched = stop.watch(&watched);
             let (settings, metrics, status) = (&kafka, &metrics, &*seen);
             let result = run(&Job { settings, ids, processing, max_batch, metrics, status, stop: &stop });
             // One piece of work that ends takes the process with it: somebody restarts it whole.

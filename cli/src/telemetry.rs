@@ -1,6 +1,7 @@
 //! What a process tells of itself: log lines on stderr, `/metrics`, `/live` and `/ready`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -24,18 +25,21 @@ pub(crate) fn start_log(verbose: u8, service: bool) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
+/// A part of the process that has not moved for so long is not alive; the watchdog ends it somewhat later.
+const LIVE: Duration = Duration::from_secs(30);
+
 /// Whether the process is ready to work.
 pub(crate) type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Serves `/metrics`, `/live` and `/ready` where an address is given for them.
 pub(crate) fn serve(address: Option<&String>, registry: Registry, ready: Ready, stop: &Stop) -> anyhow::Result<()> {
     let Some(address) = address else { return Ok(()) };
-    let at = http::serve(address, router(registry, ready), stop)?;
+    let at = http::serve(address, router(registry, ready, stop.clone()), stop)?;
     tracing::info!("metrics at http://{at}/metrics");
     Ok(())
 }
 
-fn router(registry: Registry, ready: Ready) -> Router {
+fn router(registry: Registry, ready: Ready, stop: Stop) -> Router {
     let metrics = move || {
         let registry = registry.clone();
         async move {
@@ -53,8 +57,20 @@ fn router(registry: Registry, ready: Ready) -> Router {
         let ready = ready();
         async move { if ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") } }
     };
+    let is_live = move || {
+        let silent = stop.silent_for(LIVE);
+        async move {
+            match silent {
+                None => (StatusCode::OK, "live\n".to_owned()),
+                Some((name, silent)) => {
+                    let said = format!("{name} has not moved for {} s\n", silent.as_secs());
+                    (StatusCode::SERVICE_UNAVAILABLE, said)
+                }
+            }
+        }
+    };
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/live", get(|| async { "live\n" }))
+        .route("/live", get(is_live))
         .route("/ready", get(is_ready))
 }

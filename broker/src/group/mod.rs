@@ -31,7 +31,7 @@ use crate::logging::QuietLog;
 use crate::past::Past;
 use crate::publisher::Publisher;
 use crate::stable::{Ends, HangingTransactions};
-use crate::status::Stop;
+use crate::stop::Stop;
 use crate::transaction::Transactions;
 use pausing::Pausing;
 pub(crate) use resume::{GroupEvent, Resume};

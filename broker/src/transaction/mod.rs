@@ -24,7 +24,7 @@ use crate::group::GroupContext;
 use crate::logging::QuietLog;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
-use crate::status::Stop;
+use crate::stop::Stop;
 use commit::{Failed, commit, until_it_is_known};
 
 /// Least time for an abort where the commit has used all that was given.

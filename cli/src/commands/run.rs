@@ -10,7 +10,7 @@ use tidegate_sinks::registry;
 use crate::args::{Common, MetricsFlag};
 use crate::config::{Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
-use crate::{http, shutdown, telemetry};
+use crate::{http, shutdown, telemetry, watchdog};
 
 /// Run the processors and sinks.
 ///
@@ -91,6 +91,7 @@ impl Run {
             ready,
             &stop,
         )?;
+        watchdog::start(&stop)?;
         pipeline::join(running)
     }
 

@@ -11,7 +11,7 @@ use crate::client::Raw;
 use super::sender::Sent;
 
 /// Gives every acknowledged record that has no offset the place where it stands; what is not found stays as it is.
-pub fn find(sent: &mut [Sent], load: &[Raw]) {
+pub(super) fn find(sent: &mut [Sent], load: &[Raw]) {
     let told: BTreeSet<(i32, i64)> = sent.iter().filter_map(|sent| sent.place).filter(|place| place.1 >= 0).collect();
     let mut free: HashMap<(i32, &[u8], Option<&[u8]>), VecDeque<i64>> = HashMap::new();
     for raw in load.iter().filter(|raw| !told.contains(&(raw.partition, raw.offset))) {
