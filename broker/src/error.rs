@@ -153,6 +153,16 @@ impl BrokerError {
                         | RDKafkaErrorCode::NotCoordinator
                         | RDKafkaErrorCode::LeaderNotAvailable
                         | RDKafkaErrorCode::NotLeaderForPartition
+                        // A leader that is new does not know yet how far its partition is readable.
+                        | RDKafkaErrorCode::OffsetNotAvailable
+                        | RDKafkaErrorCode::FencedLeaderEpoch
+                        | RDKafkaErrorCode::UnknownLeaderEpoch
+                        | RDKafkaErrorCode::ReplicaNotAvailable
+                        | RDKafkaErrorCode::NotEnoughReplicas
+                        | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
+                        | RDKafkaErrorCode::KafkaStorageError
+                        | RDKafkaErrorCode::NetworkException
+                        | RDKafkaErrorCode::UnstableOffsetCommit
                         | RDKafkaErrorCode::UnknownTopicOrPartition
                         | RDKafkaErrorCode::UnknownPartition
                         | RDKafkaErrorCode::UnknownTopic
@@ -166,5 +176,17 @@ impl BrokerError {
             }),
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_that_moves_is_waited_for_and_a_refusal_is_not() {
+        let of = |code| BrokerError::kafka("asking", KafkaError::MetadataFetch(code)).is_retryable();
+        assert!(of(RDKafkaErrorCode::OffsetNotAvailable) && of(RDKafkaErrorCode::NotLeaderForPartition));
+        assert!(!of(RDKafkaErrorCode::TopicAuthorizationFailed) && !of(RDKafkaErrorCode::InvalidTopic));
     }
 }

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     backtest, completions, control, dead_letters, demo, edge, explain, record, replay, run, schemas, simulate, topics,
-    train, watch, what_if,
+    trace, train, watch, what_if,
 };
 use crate::exit;
 
@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Backtest(backtest::Backtest),
     WhatIf(what_if::WhatIf),
     Explain(explain::Explain),
+    Trace(trace::Trace),
     Control(control::Control),
     DeadLetters(dead_letters::DeadLetters),
     Topics(topics::Topics),

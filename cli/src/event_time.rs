@@ -21,6 +21,13 @@ pub(crate) fn show(ms: i64) -> String {
     written.unwrap_or_else(|| format!("{ms} ms"))
 }
 
+/// RFC 3339 with microseconds, of nanoseconds since the epoch.
+pub(crate) fn with_micros(nanos: i64) -> String {
+    // i64 reaches the year 2262.
+    let at = UNIX_EPOCH + Duration::from_nanos(nanos.max(0).unsigned_abs());
+    humantime::format_rfc3339_micros(at).to_string()
+}
+
 /// Now, by this machine's clock.
 pub(crate) fn wall_clock() -> i64 {
     i64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(i64::MAX)

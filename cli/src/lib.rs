@@ -10,6 +10,7 @@ mod exit;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod http;
+mod otlp_http;
 mod pipeline;
 mod policy_spec;
 mod progress;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! load ─> forecast ─> forecasts ─> quota ─> quotas ─> deliver ─> webhook, folder
+//! spans ─> export ─> an OTLP backend
 //! ```
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus
 use tidegate_forecast::{Artifact, Model};
 use tidegate_schemas::SchemaIds;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
+use tidegate_sinks::export::{Backend, ExportMetrics, SpanExport};
 use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
 use crate::config::{Restore, Settings};
@@ -27,6 +29,8 @@ pub(crate) enum Work {
     Quota,
     /// Quota commands to a webhook and to files.
     Deliver,
+    /// Spans to an OTLP backend.
+    Export,
 }
 
 /// A running stage or sink.
@@ -65,6 +69,10 @@ impl Pipeline<'_> {
                 let sink = QuotaDelivery::new(targets(self.settings)?);
                 self.spawn(work, "deliver", move |job| run_sink(sink, job))
             }
+            Work::Export => {
+                let sink = SpanExport::new(backend(self.settings)?, ExportMetrics::register(self.registry)?);
+                self.spawn(work, "export", move |job| run_sink(sink, job))
+            }
         }
     }
 
@@ -75,7 +83,7 @@ impl Pipeline<'_> {
                 let by_state = ["tidegate_forecasts_total", "Forecasts published, by the node's state.", "state"];
                 metrics.counting(self.registry, name, by_state)?
             }
-            Work::Quota | Work::Deliver => metrics,
+            Work::Quota | Work::Deliver | Work::Export => metrics,
         })
     }
 
@@ -135,4 +143,12 @@ fn targets(settings: &Settings) -> anyhow::Result<Vec<Box<dyn Target>>> {
         return Err(failure(exit::CONFIG, "deliver has no target; give --webhook URL, --folder DIR, or both"));
     }
     Ok(targets)
+}
+
+fn backend(settings: &Settings) -> anyhow::Result<Backend> {
+    let export = &settings.export;
+    let url = export.otlp.as_deref().ok_or_else(|| {
+        failure(exit::CONFIG, "export needs a backend: --otlp http://localhost:4318 (or the setting export.otlp)")
+    })?;
+    Ok(Backend::new(url, export.headers.clone())?)
 }

@@ -69,8 +69,5 @@ fn router(registry: Registry, ready: Ready, stop: Stop) -> Router {
             }
         }
     };
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/live", get(is_live))
-        .route("/ready", get(is_ready))
+    Router::new().route("/metrics", get(metrics)).route("/live", get(is_live)).route("/ready", get(is_ready))
 }

@@ -40,6 +40,12 @@ pub enum ProducerError {
     /// The publisher refused a record.
     #[error(transparent)]
     Publish(Box<tidegate_broker::BrokerError>),
+    /// Kafka does not take records as fast as they come.
+    #[error("Kafka is behind: {waiting} records wait for it")]
+    Behind {
+        /// Records that are not acknowledged.
+        waiting: usize,
+    },
     /// The host could not be measured.
     #[error("this host cannot be measured: {0}")]
     Host(String),
@@ -55,6 +61,7 @@ impl ProducerError {
         match self {
             Self::Schema { source, .. } => source.is_retryable(),
             Self::Publish(source) => source.is_retryable(),
+            Self::Behind { .. } => true,
             _ => false,
         }
     }

@@ -6,10 +6,11 @@
 //!       ├─> replay ─────────────────┤                            ├─> publish ─> tidegate-broker's Publisher
 //! recording ─┘                      └─ Recording ──> RecordSink ─┘
 //! edge (this host, its quota) ──────── LoadReport ─> ReportSink ─┘
+//! spans (OTLP requests) ────────────── Span ────────────────────────> tidegate-broker's Publisher
 //! ```
 //!
 //! `simulate`, `pacing`, `csv` and most of `edge` are pure: time and readers are arguments. Kafka is met in `publish`
-//! alone; files, the host's counters and the clock in `csv::open`, `edge::host`, `edge::replaced_file` and `clock`.
+//! and `spans` alone; files, the host's counters and the clock in `csv::open`, `edge::host`, `edge::replaced_file` and `clock`.
 
 pub mod clock;
 pub mod csv;
@@ -20,6 +21,7 @@ pub mod publish;
 pub mod replay;
 pub mod simulate;
 pub mod sink;
+pub mod spans;
 
 pub use error::ProducerError;
 pub use pacing::{Clock, Pacer, Speed};

@@ -41,7 +41,7 @@ pub struct SchemaVersion {
 }
 
 /// All versions, oldest first.
-pub const VERSIONS: [SchemaVersion; 9] = [
+pub const VERSIONS: [SchemaVersion; 10] = [
     version(1, RecordKind::LoadReport, 1, include_str!("../avro/load_report.avsc")),
     version(2, RecordKind::Forecast, 1, include_str!("../avro/forecast.avsc")),
     version(3, RecordKind::QuotaCommand, 1, include_str!("../avro/quota_command.avsc")),
@@ -51,6 +51,7 @@ pub const VERSIONS: [SchemaVersion; 9] = [
     version(7, RecordKind::Forecast, 2, include_str!("../avro/forecast_v2.avsc")),
     version(8, RecordKind::QuotaCommand, 2, include_str!("../avro/quota_command_v2.avsc")),
     version(9, RecordKind::Checkpoint, 1, include_str!("../avro/checkpoint.avsc")),
+    version(11, RecordKind::Span, 2, include_str!("../avro/span_v2.avsc")),
 ];
 
 const fn version(id: u32, kind: RecordKind, version: u32, text: &'static str) -> SchemaVersion {

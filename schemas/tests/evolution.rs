@@ -235,7 +235,7 @@ fn alerts_and_controls_go_through_their_bytes() {
 
 #[test]
 fn a_span_keeps_the_type_of_every_attribute() {
-    let attribute = |key: &str, value| Attribute { key: key.into(), value };
+    let attribute = |key: &str, value| Attribute { key: key.into(), value, json: false };
     let attributes = vec![
         attribute("b", AttributeValue::Bool(true)),
         attribute("i", AttributeValue::Int(3)),

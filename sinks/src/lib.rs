@@ -2,6 +2,7 @@
 
 pub mod deliver;
 pub mod error;
+pub mod export;
 pub mod page;
 pub mod record;
 pub mod registry;

@@ -11,11 +11,12 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
-    ("tidegate-producers", &["tidegate-broker", "tidegate-quota", "tidegate-schemas"]),
-    ("tidegate-sinks", &["tidegate-broker", "tidegate-schemas"]),
+    ("tidegate-otlp", &["tidegate-schemas"]),
+    ("tidegate-producers", &["tidegate-broker", "tidegate-otlp", "tidegate-quota", "tidegate-schemas"]),
+    ("tidegate-sinks", &["tidegate-broker", "tidegate-otlp", "tidegate-schemas"]),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "tidegate-explain",
             "tidegate-forecast",
             "tidegate-fuzz",
+            "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
             "tidegate-schemas",

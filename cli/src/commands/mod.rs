@@ -13,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod schemas;
 pub(crate) mod simulate;
 pub(crate) mod topics;
+pub(crate) mod trace;
 pub(crate) mod train;
 pub(crate) mod watch;
 pub(crate) mod what_if;
@@ -43,6 +44,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Record(record) => record.run(&common),
         Command::Watch(watch) => watch.run(&common),
         Command::Explain(explain) => explain.run(&common),
+        Command::Trace(trace) => trace.run(&common),
         Command::Train(train) => train.run(&common),
         Command::Backtest(backtest) => backtest.run(&common),
         Command::WhatIf(what_if) => what_if.run(&common),

@@ -45,6 +45,9 @@ pub(crate) struct Run {
     /// deliver: write one file a node into this folder
     #[arg(long, value_name = "DIR", env = "TIDEGATE_FOLDER")]
     folder: Option<std::path::PathBuf>,
+    /// export: send spans to this OTLP backend, by HTTP; /v1/traces is added to a base address
+    #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
+    otlp: Option<String>,
     /// How often an answer may stand on the topics; exactly_once wants a real Kafka [default: at_least_once]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "GUARANTEE", env = "TIDEGATE_GUARANTEE")]
     guarantee: Option<Guarantee>,
@@ -108,6 +111,7 @@ impl Run {
         settings.quota.max_scale = self.max_scale.or(settings.quota.max_scale);
         settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);
         settings.deliver.webhook = self.webhook.clone().or(settings.deliver.webhook);
+        settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
         settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
         Ok(settings)
     }
@@ -119,6 +123,9 @@ impl Run {
             wanted = vec![Work::Forecast, Work::Quota];
             if settings.deliver.webhook.is_some() || settings.deliver.folder.is_some() {
                 wanted.push(Work::Deliver);
+            }
+            if settings.export.otlp.is_some() {
+                wanted.push(Work::Export);
             }
         }
         wanted

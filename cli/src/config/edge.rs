@@ -15,6 +15,8 @@ pub(crate) struct Edge {
     pub(crate) cache: Option<PathBuf>,
     /// Shell command to run on each change of the quota in force.
     pub(crate) on_change: Option<String>,
+    /// Address at which spans are taken by OTLP over HTTP.
+    pub(crate) otlp_listen: Option<String>,
 }
 
 #[cfg(test)]

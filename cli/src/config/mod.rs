@@ -63,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) forecast: Forecast,
     pub(crate) quota: Quota,
     pub(crate) deliver: Deliver,
+    pub(crate) export: Export,
     pub(crate) edge: Edge,
 }
 
@@ -94,6 +95,16 @@ pub(crate) struct Forecast {
 pub(crate) struct Deliver {
     pub(crate) webhook: Option<String>,
     pub(crate) folder: Option<PathBuf>,
+}
+
+/// The export of spans.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Export {
+    /// Address of the OTLP backend.
+    pub(crate) otlp: Option<String>,
+    /// Headers of every request, such as a token.
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 impl Settings {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Value of an attribute; arrays and maps of OTLP stand as JSON text.
+/// Value of an attribute; arrays, maps and bytes of OTLP stand as JSON text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "documented in the schema")]
@@ -19,6 +19,7 @@ pub enum AttributeValue {
 pub struct Attribute {
     pub key: String,
     pub value: AttributeValue,
+    pub json: bool,
 }
 
 /// Role of a span.

@@ -9,6 +9,8 @@ use anyhow::{Context, bail};
 use crate::binary::{self, Running};
 use crate::process::{self, signal};
 
+use super::inject::HANGS;
+
 /// A process that is told to stop has 10 s by design; a loaded machine is given more.
 const END_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -117,7 +119,7 @@ impl Member {
         let ended = running.wait(END_TIMEOUT)?;
         self.remember(&ended.stderr);
         // The one end of its own that is by design.
-        let hung = ended.code == Some(69) && last_line(&ended.stderr).contains("hangs, it has not moved");
+        let hung = ended.code == Some(69) && last_line(&ended.stderr).contains(HANGS);
         if !hung {
             self.complain(format!("ended by itself with exit code {:?}: {}", ended.code, last_line(&ended.stderr)));
         }

@@ -11,6 +11,7 @@ mod follow;
 mod keeper;
 mod on_change;
 mod reporting;
+mod spans;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +71,9 @@ pub(crate) struct Edge {
     /// and TIDEGATE_NODE_ID in its environment
     #[arg(long, value_name = "COMMAND", env = "TIDEGATE_ON_CHANGE")]
     on_change: Option<String>,
+    /// Take the spans of services beside this agent here, by OTLP over HTTP (their usual port is 4318)
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_OTLP_LISTEN")]
+    otlp_listen: Option<String>,
     #[command(flatten)]
     metrics: MetricsFlag,
 }
@@ -94,6 +98,7 @@ impl Edge {
         let stop = shutdown::on_signals()?;
         let ids = settings.schema_ids(&kafka, &stop);
         let quotas = source(&kafka, keeper.restored())?;
+        spans::serve(&settings, &kafka, &ids, &registry, &stop)?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry,
@@ -131,6 +136,7 @@ impl Edge {
         let edge = &mut settings.edge;
         edge.local_policy = self.local_policy.or(edge.local_policy);
         edge.cache = self.cache.clone().or(edge.cache.take());
+        edge.otlp_listen = self.otlp_listen.clone().or(edge.otlp_listen.take());
         edge.on_change = self.on_change.clone().or(edge.on_change.take());
         Ok(settings)
     }

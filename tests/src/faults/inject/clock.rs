@@ -1,5 +1,6 @@
-//! A clock that jumps: seen by the Kafka timestamps of what the process publishes, or by its word that the clock was set back. While
-//! the clock is ahead the client library may wait where it connects again, and then nothing is published.
+//! A clock that jumps: seen by the Kafka timestamps of what the process publishes, or by its word that the clock was set back, or
+//! that a part of it hangs. While the clock is ahead the client library may wait where it connects again, and then nothing is
+//! published; under exactly-once it may wait where a transaction ends, until the process's watchdog ends that.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,9 @@ use super::{Effect, SHOWS};
 const STAMPED: Duration = Duration::from_secs(10);
 /// What a process says.
 const SET_BACK: &str = "the clock was set back by";
+pub(in super::super) const HANGS: &str = "hangs, it has not moved";
+/// A watchdog waits for a minute.
+const TOLD: Duration = Duration::from_secs(90);
 
 /// Smallest jump, s; a broker refuses timestamps that are more than an hour ahead.
 const SMALLEST_S: u64 = 600;
@@ -38,7 +42,9 @@ pub(super) fn jump(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
         return Ok(Effect::NotSeen(format!("{} had no partition", process.name())));
     }
     let probe = Probe::at_the_end(site)?;
-    let told = |process: &Member| process.log().matches(SET_BACK).count();
+    let told = |process: &Member| {
+        [SET_BACK, HANGS].map(|said| process.whole_log().matches(said).count()).iter().sum::<usize>()
+    };
     let before = told(process);
     clock.move_by(by)?;
     std::thread::sleep(fault.lasts);
@@ -47,8 +53,8 @@ pub(super) fn jump(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
     if stamped? {
         return Ok(Effect::Seen(format!("forecasts were stamped {by:+} s off")));
     }
-    let said = wait_until(SHOWS, || told(process) > before);
-    Ok(Effect::when(said.is_ok(), format!("{by:+} s, and it was told that the clock was set back"), "nobody noticed"))
+    let said = wait_until(TOLD, || told(process) > before);
+    Ok(Effect::when(said.is_ok(), format!("{by:+} s, and it said so"), "nobody noticed"))
 }
 
 /// Reads what is published from now on.

@@ -7,6 +7,8 @@ mod links;
 mod processes;
 mod topics;
 
+pub(super) use clock::HANGS;
+
 use std::time::Duration;
 
 use super::kinds::Kind;

@@ -1,0 +1,64 @@
+//! A trace as JSON; the names are documented in docs/json.md.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tidegate_schemas::records::{AttributeValue, Span, StatusCode};
+
+use super::waterfall::service;
+use crate::event_time;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Trace<'a> {
+    trace_id: &'a str,
+    spans: Vec<OneSpan<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OneSpan<'a> {
+    span_id: &'a str,
+    parent_span_id: &'a str,
+    service: &'a str,
+    operation: &'a str,
+    start_time: String,
+    duration_ms: f64,
+    tags: Map<String, Value>,
+}
+
+/// Spans in the order of their starts.
+pub(super) fn of<'a>(trace_id: &'a str, spans: &'a [Span]) -> Trace<'a> {
+    let one = |span: &'a Span| OneSpan {
+        span_id: &span.span_id,
+        parent_span_id: &span.parent_span_id,
+        service: service(span),
+        operation: &span.name,
+        start_time: event_time::with_micros(span.start_time_unix_nano),
+        duration_ms: (span.end_time_unix_nano - span.start_time_unix_nano) as f64 / 1e6,
+        tags: tags(span),
+    };
+    Trace { trace_id, spans: spans.iter().map(one).collect() }
+}
+
+/// Attributes, and how it ended where that was said.
+fn tags(span: &Span) -> Map<String, Value> {
+    let mut tags = Map::new();
+    for attribute in &span.attributes {
+        let value = match &attribute.value {
+            AttributeValue::Text(text) if attribute.json => serde_json::from_str(text).unwrap_or_default(),
+            AttributeValue::Text(text) => text.as_str().into(),
+            AttributeValue::Bool(truth) => (*truth).into(),
+            AttributeValue::Int(number) => (*number).into(),
+            AttributeValue::Double(number) => (*number).into(),
+        };
+        tags.insert(attribute.key.clone(), value);
+    }
+    if span.status.code != StatusCode::Unset {
+        let said = if span.status.code == StatusCode::Error { "ERROR" } else { "OK" };
+        tags.insert("otel.status_code".into(), said.into());
+        if !span.status.message.is_empty() {
+            tags.insert("otel.status_description".into(), span.status.message.as_str().into());
+        }
+    }
+    tags
+}

@@ -1,0 +1,104 @@
+//! Spans in: what services send by OTLP, onto the topic `spans`.
+//!
+//! ```text
+//! ExportTraceServiceRequest ─> records (tidegate-otlp) ─> Encoder ─> topic spans, key = trace id
+//!                                      │ no spans: counted              │ acknowledged (pending.rs)
+//!                                      └──────────> response <──────────┘
+//! ```
+//!
+//! A request is answered once Kafka has all of its spans. Where too many wait already, or Kafka does not take them in time, it
+//! is to be sent again, and some of its spans may come twice: their ids are their names.
+
+mod metrics;
+mod pending;
+
+pub use metrics::SpanMetrics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_broker::{BrokerError, KafkaSettings, Outgoing, Publisher};
+use tidegate_otlp::{ExportTraceServiceRequest, ExportTraceServiceResponse, records_of};
+use tidegate_schemas::records::Span;
+use tidegate_schemas::{Encoder, RecordKind, SchemaIds, Topic};
+
+use crate::error::ProducerError;
+use pending::Pending;
+
+/// Spans that may wait for Kafka at once.
+const MOST_WAITING: usize = 50_000;
+/// How long a request waits for Kafka: less than clients wait for an answer (10 s by default).
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Takes requests from any number of threads.
+#[derive(Debug)]
+pub struct SpanReceiver {
+    publisher: Publisher,
+    pending: Arc<Pending>,
+    topic: String,
+    encoder: Encoder,
+    metrics: SpanMetrics,
+}
+
+impl SpanReceiver {
+    /// A receiver that publishes by `settings`.
+    ///
+    /// # Errors
+    /// [`ProducerError::Schema`] where `ids` has no id; settings that the client library refuses.
+    pub fn new(settings: &KafkaSettings, ids: &dyn SchemaIds, metrics: SpanMetrics) -> Result<Self, ProducerError> {
+        let topic = settings.topic(Topic::Spans);
+        let encoder = Encoder::new(Topic::Spans, RecordKind::Span, ids)
+            .map_err(|source| ProducerError::Schema { context: format!("topic {topic}"), source })?;
+        let pending = Arc::new(Pending::default());
+        let publisher = Publisher::new(settings, Arc::<Pending>::clone(&pending))
+            .map_err(|e| ProducerError::Publish(Box::new(e)))?;
+        Ok(Self { publisher, pending, topic, encoder, metrics })
+    }
+
+    /// Publishes the spans of a request, and waits until Kafka has them.
+    ///
+    /// # Errors
+    /// [`ProducerError::Behind`] where Kafka is; what it refuses for good is [`ProducerError::Publish`].
+    pub fn take(&self, request: ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse, ProducerError> {
+        if self.pending.waiting() >= MOST_WAITING {
+            return Err(self.behind());
+        }
+        let mut intake = records_of(request);
+        let spans = std::mem::take(&mut intake.spans);
+        let ticket = self.pending.open();
+        for span in &spans {
+            self.pending.expect(ticket);
+            match self.send(span, ticket) {
+                Ok(()) => {}
+                Err(BrokerError::TooLarge { .. }) => {
+                    self.pending.settled(ticket);
+                    intake.reject(format!("span {:?}: it is larger than the topic takes", span.name));
+                }
+                Err(e) => {
+                    self.pending.forget(ticket);
+                    return Err(ProducerError::Publish(Box::new(e)));
+                }
+            }
+        }
+        match self.pending.wait(ticket, PATIENCE) {
+            None => return Err(self.behind()),
+            Some(Some(failure)) => return Err(ProducerError::Publish(Box::new(failure))),
+            Some(None) => {}
+        }
+        self.metrics.taken(spans.len() as u64 + intake.rejected, intake.rejected);
+        Ok(intake.response())
+    }
+
+    fn behind(&self) -> ProducerError {
+        self.metrics.put_off();
+        ProducerError::Behind { waiting: self.pending.waiting() }
+    }
+
+    fn send(&self, span: &Span, ticket: usize) -> Result<(), BrokerError> {
+        let mut value = Vec::new();
+        self.encoder.encode(span, &mut value)?;
+        let key = Some(span.trace_id.as_bytes());
+        let record = Outgoing { topic: &self.topic, key, payload: Some(&value), ..Outgoing::default() };
+        self.publisher.send_with(&record, ticket, || std::thread::sleep(Duration::from_millis(1)))
+    }
+}

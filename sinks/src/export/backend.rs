@@ -1,0 +1,92 @@
+//! One OTLP/HTTP endpoint: a request out, its answer understood.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tidegate_broker::DeliveryError;
+use tidegate_otlp::{Answer, Encoding, answer, request_of};
+use tidegate_schemas::records::Span;
+
+use crate::error::SinkError;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Of a signal on a base address (OTLP/HTTP, "endpoint URLs").
+const TRACES: &str = "/v1/traces";
+/// Bytes of an answer that are read at most.
+const ANSWER_LIMIT: u64 = 64 * 1024;
+
+/// A backend over HTTP.
+#[derive(Debug)]
+pub struct Backend {
+    url: String,
+    headers: BTreeMap<String, String>,
+    agent: ureq::Agent,
+}
+
+impl Backend {
+    /// A backend at `url`: a base address, to which `/v1/traces` is added, or a whole one. `headers` go with every request.
+    ///
+    /// # Errors
+    /// [`SinkError::Target`] where the URL is not one of http or https.
+    pub fn new(url: &str, headers: BTreeMap<String, String>) -> Result<Self, SinkError> {
+        let parsed = url.parse::<ureq::http::Uri>().ok();
+        let parsed = parsed.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+        let Some(uri) = parsed else {
+            return Err(SinkError::Target(format!("the OTLP backend {url:?} is not an http:// or https:// address")));
+        };
+        let base = url.trim_end_matches('/');
+        let whole =
+            if uri.path().trim_end_matches('/').is_empty() { format!("{base}{TRACES}") } else { url.to_owned() };
+        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        Ok(Self { url: whole, headers, agent: agent.into() })
+    }
+
+    /// Where spans go.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Sends spans in one request.
+    pub(super) fn send<'s>(&self, spans: impl Iterator<Item = &'s Span>) -> Result<Answer, DeliveryError> {
+        let away = |why: String| DeliveryError(format!("the OTLP backend {} did not answer: {why}", self.url));
+        let body = compressed(&Encoding::Protobuf.body(&request_of(spans))).map_err(|e| away(e.to_string()))?;
+        let mut request = self.agent.post(&self.url).content_type(Encoding::Protobuf.content_type());
+        request = request.header("Content-Encoding", "gzip");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let mut response = request.send(&body[..]).map_err(|e| away(e.to_string()))?;
+        let status = response.status().as_u16();
+        let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let (after, content_type) = (header("Retry-After"), header("Content-Type"));
+        let encoding = content_type.and_then(|ty| Encoding::of(&ty).ok());
+        let said =
+            response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().map_err(|e| away(e.to_string()))?;
+        Ok(answer(status, after.as_deref(), encoding, &said))
+    }
+}
+
+fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_address_gets_the_path_of_traces() {
+        let url = |of: &str| Backend::new(of, BTreeMap::new()).map(|backend| backend.url()).map_err(|e| e.to_string());
+        assert_eq!(url("http://127.0.0.1:4318").unwrap(), "http://127.0.0.1:4318/v1/traces");
+        assert_eq!(url("http://127.0.0.1:4318/").unwrap(), "http://127.0.0.1:4318/v1/traces");
+        assert_eq!(url("https://tempo.example/otlp/v1/traces").unwrap(), "https://tempo.example/otlp/v1/traces");
+        let said = url("127.0.0.1:4318").unwrap_err();
+        assert_eq!(said, "the OTLP backend \"127.0.0.1:4318\" is not an http:// or https:// address");
+    }
+}
