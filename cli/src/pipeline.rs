@@ -14,10 +14,10 @@ use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus
 use tidegate_forecast::{Artifact, Model};
 use tidegate_schemas::SchemaIds;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
-use tidegate_sinks::export::{Backend, ExportMetrics, SpanExport};
+use tidegate_sinks::export::{Backend, BodyCompression, ExportMetrics, SpanExport};
 use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
-use crate::config::{Restore, Settings};
+use crate::config::{self, Restore, Settings};
 use crate::exit::{self, failure};
 
 /// What a process can run.
@@ -150,5 +150,10 @@ fn backend(settings: &Settings) -> anyhow::Result<Backend> {
     let url = export.otlp.as_deref().ok_or_else(|| {
         failure(exit::CONFIG, "export needs a backend: --otlp http://localhost:4318 (or the setting export.otlp)")
     })?;
-    Ok(Backend::new(url, export.headers.clone())?)
+    let compression = match export.compression {
+        Option::None => BodyCompression::default(),
+        Some(config::BodyCompression::Gzip) => BodyCompression::Gzip,
+        Some(config::BodyCompression::None) => BodyCompression::None,
+    };
+    Ok(Backend::new(url, export.headers.clone())?.with_compression(compression))
 }

@@ -8,7 +8,7 @@ use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
 use crate::args::{Common, MetricsFlag};
-use crate::config::{Guarantee, Settings, Share};
+use crate::config::{BodyCompression, Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, shutdown, telemetry, watchdog};
 
@@ -48,6 +48,9 @@ pub(crate) struct Run {
     /// export: send spans to this OTLP backend, by HTTP; /v1/traces is added to a base address
     #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
     otlp: Option<String>,
+    /// export: compression of the requests [default: gzip]
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "gzip|none", env = "TIDEGATE_OTLP_COMPRESSION")]
+    otlp_compression: Option<BodyCompression>,
     /// How often an answer may stand on the topics; exactly_once wants a real Kafka [default: at_least_once]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "GUARANTEE", env = "TIDEGATE_GUARANTEE")]
     guarantee: Option<Guarantee>,
@@ -111,6 +114,7 @@ impl Run {
         settings.quota.max_scale = self.max_scale.or(settings.quota.max_scale);
         settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);
         settings.deliver.webhook = self.webhook.clone().or(settings.deliver.webhook);
+        settings.export.compression = self.otlp_compression.or(settings.export.compression);
         settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
         settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
         Ok(settings)

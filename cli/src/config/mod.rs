@@ -105,6 +105,17 @@ pub(crate) struct Export {
     pub(crate) otlp: Option<String>,
     /// Headers of every request, such as a token.
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) compression: Option<BodyCompression>,
+}
+
+/// Compression of what is exported; the flag's and the file's words are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BodyCompression {
+    /// As OTLP's clients have it
+    Gzip,
+    /// For receivers that know none
+    None,
 }
 
 impl Settings {

@@ -18,10 +18,21 @@ const TRACES: &str = "/v1/traces";
 /// Bytes of an answer that are read at most.
 const ANSWER_LIMIT: u64 = 64 * 1024;
 
+/// How bodies are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BodyCompression {
+    /// As `Content-Encoding: gzip`.
+    #[default]
+    Gzip,
+    /// Not at all: some receivers know no compression.
+    None,
+}
+
 /// A backend over HTTP.
 #[derive(Debug)]
 pub struct Backend {
     url: String,
+    compression: BodyCompression,
     headers: BTreeMap<String, String>,
     agent: ureq::Agent,
 }
@@ -41,7 +52,13 @@ impl Backend {
         let whole =
             if uri.path().trim_end_matches('/').is_empty() { format!("{base}{TRACES}") } else { url.to_owned() };
         let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
-        Ok(Self { url: whole, headers, agent: agent.into() })
+        Ok(Self { url: whole, compression: BodyCompression::default(), headers, agent: agent.into() })
+    }
+
+    /// The same backend, sent bodies of this compression.
+    #[must_use]
+    pub fn with_compression(self, compression: BodyCompression) -> Self {
+        Self { compression, ..self }
     }
 
     /// Where spans go.
@@ -53,9 +70,12 @@ impl Backend {
     /// Sends spans in one request.
     pub(super) fn send<'s>(&self, spans: impl Iterator<Item = &'s Span>) -> Result<Answer, DeliveryError> {
         let away = |why: String| DeliveryError(format!("the OTLP backend {} did not answer: {why}", self.url));
-        let body = compressed(&Encoding::Protobuf.body(&request_of(spans))).map_err(|e| away(e.to_string()))?;
+        let mut body = Encoding::Protobuf.body(&request_of(spans));
         let mut request = self.agent.post(&self.url).content_type(Encoding::Protobuf.content_type());
-        request = request.header("Content-Encoding", "gzip");
+        if self.compression == BodyCompression::Gzip {
+            body = compressed(&body).map_err(|e| away(e.to_string()))?;
+            request = request.header("Content-Encoding", "gzip");
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

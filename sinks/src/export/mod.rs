@@ -14,7 +14,7 @@
 mod backend;
 mod metrics;
 
-pub use backend::Backend;
+pub use backend::{Backend, BodyCompression};
 pub use metrics::ExportMetrics;
 
 use std::time::{Duration, Instant};

@@ -40,12 +40,34 @@ pub(super) fn of<'a>(trace_id: &'a str, spans: &'a [Span]) -> Trace<'a> {
     Trace { trace_id, spans: spans.iter().map(one).collect() }
 }
 
+/// The JSON of an OTLP value as JSON people write: arrays as arrays, maps as objects.
+fn plain(value: Value) -> Value {
+    let Value::Object(mut of) = value else { return value };
+    let mut values = |name: &str| match of.remove(name).and_then(|mut inner| inner.get_mut("values").map(Value::take)) {
+        Some(Value::Array(values)) => Some(values),
+        _ => None,
+    };
+    if let Some(values) = values("arrayValue") {
+        return values.into_iter().map(plain).collect();
+    }
+    if let Some(pairs) = values("kvlistValue") {
+        let pair = |mut pair: Value| Some((pair["key"].as_str()?.to_owned(), plain(pair["value"].take())));
+        return Value::Object(pairs.into_iter().filter_map(pair).collect());
+    }
+    match of.into_iter().next() {
+        // 64-bit numbers are text there.
+        Some((kind, Value::String(text))) if kind == "intValue" => text.parse::<i64>().map_or(Value::Null, Value::from),
+        Some((_, value)) => value,
+        None => Value::Null,
+    }
+}
+
 /// Attributes, and how it ended where that was said.
 fn tags(span: &Span) -> Map<String, Value> {
     let mut tags = Map::new();
     for attribute in &span.attributes {
         let value = match &attribute.value {
-            AttributeValue::Text(text) if attribute.json => serde_json::from_str(text).unwrap_or_default(),
+            AttributeValue::Text(text) if attribute.json => plain(serde_json::from_str(text).unwrap_or_default()),
             AttributeValue::Text(text) => text.as_str().into(),
             AttributeValue::Bool(truth) => (*truth).into(),
             AttributeValue::Int(number) => (*number).into(),
@@ -61,4 +83,19 @@ fn tags(span: &Span) -> Map<String, Value> {
         }
     }
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_parts_are_shown_as_people_write_them() {
+        let of = |text: &str| plain(serde_json::from_str(text).unwrap()).to_string();
+        let list = r#"{"arrayValue":{"values":[{"intValue":"1"},{"stringValue":"b"},{"boolValue":true}]}}"#;
+        assert_eq!(of(list), r#"[1,"b",true]"#);
+        let map = r#"{"kvlistValue":{"values":[{"key":"a","value":{"arrayValue":{"values":[]}}},{"key":"b"}]}}"#;
+        assert_eq!(of(map), r#"{"a":[],"b":null}"#);
+        assert_eq!(of("null"), "null");
+    }
 }
