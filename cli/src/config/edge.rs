@@ -9,6 +9,8 @@ use tidegate_producers::edge::LocalPolicy;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Edge {
+    /// `http(s)://HOST:PORT,…`; without it the agent speaks to Kafka.
+    pub(crate) gateway: Option<String>,
     /// What holds once the lease is over.
     pub(crate) local_policy: Option<LocalPolicy>,
     /// File that keeps the agent's state over a restart.
@@ -23,8 +25,9 @@ mod tests {
 
     #[test]
     fn every_edge_setting_is_read_and_wrong_ones_are_named() {
-        let text = "local_policy = \"hold\"\ncache = \"/var/lib/tidegate/edge.json\"\non_change = \"limit\"\n";
+        let text = "gateway = \"http://a:1\"\nlocal_policy = \"hold\"\ncache = \"/var/lib/tidegate/edge.json\"\non_change = \"limit\"\n";
         let edge: Edge = toml::from_str(text).unwrap();
+        assert_eq!(edge.gateway.as_deref(), Some("http://a:1"));
         assert_eq!(edge.local_policy, Some(LocalPolicy::Hold));
         assert_eq!(edge.cache, Some(PathBuf::from("/var/lib/tidegate/edge.json")));
         assert_eq!(edge.on_change.as_deref(), Some("limit"));
