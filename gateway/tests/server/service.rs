@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use tidegate_broker::RawRecord;
 use tidegate_gateway::batch::pack;
-use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{Record, ReportBatch, WatchRequest};
 use tidegate_schemas::Topic;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::site::{PATIENCE, Site, record, report};
+use crate::site::{PATIENCE, Site, connect, record, report};
 
 #[tokio::test]
 async fn batches_are_acknowledged_when_they_stand_on_the_topic() {
@@ -109,13 +108,13 @@ async fn nodes_and_connections_are_bounded() {
     let mut second = site.client().await;
     assert_eq!(report(&mut second, vec![pack(1, vec![record("a", 1)]).unwrap()]).await.unwrap().len(), 1);
     // A third connection is closed at once: either it is not made, or nothing can be asked over it.
-    if let Ok(mut third) = EdgeServiceClient::connect(site.address.clone()).await {
+    if let Ok(mut third) = connect(&site.address).await {
         assert!(report(&mut third, Vec::new()).await.is_err());
     }
     drop((client, second));
     let again = async {
         loop {
-            if let Ok(mut third) = EdgeServiceClient::connect(site.address.clone()).await
+            if let Ok(mut third) = connect(&site.address).await
                 && report(&mut third, vec![pack(1, vec![record("a", 2)]).unwrap()]).await.is_ok()
             {
                 return;

@@ -46,7 +46,7 @@ impl Site {
     }
 
     pub(crate) async fn client(&self) -> EdgeServiceClient<Channel> {
-        EdgeServiceClient::connect(self.address.clone()).await.unwrap()
+        connect(&self.address).await.unwrap()
     }
 
     /// All that stands on a topic.
@@ -71,6 +71,12 @@ impl Drop for Site {
         self.stop.stop();
         self.thread.take().map(std::thread::JoinHandle::join).transpose().unwrap();
     }
+}
+
+/// Connects in plain text.
+pub(crate) async fn connect(address: &str) -> Result<EdgeServiceClient<Channel>, tonic::transport::Error> {
+    let channel = Channel::from_shared(address.to_owned()).unwrap().connect().await?;
+    Ok(EdgeServiceClient::new(channel))
 }
 
 pub(crate) fn record(node: &str, sequence: i64) -> Record {
