@@ -17,4 +17,4 @@ pub mod server;
 pub use error::GatewayError;
 pub use judge::{Accepted, Judge};
 pub use link::Link;
-pub use server::{Gateway, Limits};
+pub use server::{Gateway, Limits, Security, TlsFiles};

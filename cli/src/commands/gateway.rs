@@ -1,12 +1,11 @@
 //! `tidegate gateway`: the way in and out for edges that have no Kafka.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use prometheus::Registry;
 
 use crate::args::{Common, MetricsFlag};
 use crate::config::Settings;
-use crate::exit::{self, failure};
 use crate::{http, shutdown, telemetry};
 
 /// Where edges are awaited, if nothing else is said.
@@ -17,11 +16,32 @@ const LISTEN: &str = "127.0.0.1:4600";
 /// Start as many as you like beside each other, and give the edges all their addresses: each gateway reads the quotas
 /// itself and keeps nothing. A batch of reports is acknowledged when Kafka has acknowledged it; what cannot be read is set
 /// aside. On SIGTERM the edges are sent to another gateway. `tidegate edge --gateway http://HOST:PORT` is the other end.
+///
+/// Edges are known by certificate (--client-ca) or token (--tokens), and speak only for the nodes that --grants gives them;
+/// without that file, for the node of their name. All these files are read again when they change.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Gateway {
     /// Await edges here [default: 127.0.0.1:4600]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_GATEWAY_LISTEN")]
     listen: Option<String>,
+    /// PEM file of the gateway's certificate, its chain behind it
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TLS_CERT", help_heading = "Security")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TLS_KEY", help_heading = "Security")]
+    tls_key: Option<PathBuf>,
+    /// PEM file of the authorities that edges' certificates must come from; their CN and DNS names are the edge's
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CLIENT_CA", help_heading = "Security")]
+    client_ca: Option<PathBuf>,
+    /// File of bearer tokens: a line for each, NAME and the SHA-256 of the token in hex
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKENS", help_heading = "Security")]
+    tokens: Option<PathBuf>,
+    /// File (TOML) that says which edge may speak for which nodes
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_GRANTS", help_heading = "Security")]
+    grants: Option<PathBuf>,
+    /// Serve other machines without TLS, and without knowing them; for networks that are safe by other means
+    #[arg(long, help_heading = "Security")]
+    plain_text_anywhere: bool,
     /// Bytes of one message at most [default: 1 MiB]
     #[arg(long, value_name = "BYTES", help_heading = "Limits")]
     max_message_bytes: Option<usize>,
@@ -51,19 +71,23 @@ impl Gateway {
         let kafka = settings.kafka()?;
         let listener = http::bind(settings.gateway.listen.as_deref().unwrap_or(LISTEN))?;
         let at = listener.local_addr()?;
-        check_plain_text(at)?;
+        let security = settings.gateway.security(at)?;
+        let scheme = if security.tls.is_some() { "https" } else { "http" };
+        if settings.gateway.plain_text_anywhere && !at.ip().is_loopback() {
+            tracing::warn!("{at} is served in plain text, and whoever reaches it is believed");
+        }
         let stop = shutdown::on_signals()?;
         super::reach(&kafka)?;
         let registry = Registry::new();
         let ids = settings.schema_ids(&kafka, &stop);
-        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, limits, &registry, &stop)?;
+        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, limits, security, &registry, &stop)?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry,
             gateway.readiness(),
             &stop,
         )?;
-        tracing::info!("gateway at http://{at}");
+        tracing::info!("gateway at {scheme}://{at}");
         Ok(gateway.serve(listener)?)
     }
 
@@ -72,6 +96,12 @@ impl Gateway {
         let mut settings = Settings::load(common)?;
         let gateway = &mut settings.gateway;
         gateway.listen = self.listen.clone().or(gateway.listen.take());
+        gateway.tls_cert = self.tls_cert.clone().or(gateway.tls_cert.take());
+        gateway.tls_key = self.tls_key.clone().or(gateway.tls_key.take());
+        gateway.client_ca = self.client_ca.clone().or(gateway.client_ca.take());
+        gateway.tokens = self.tokens.clone().or(gateway.tokens.take());
+        gateway.grants = self.grants.clone().or(gateway.grants.take());
+        gateway.plain_text_anywhere |= self.plain_text_anywhere;
         gateway.max_message_bytes = self.max_message_bytes.or(gateway.max_message_bytes);
         gateway.max_batch_bytes = self.max_batch_bytes.or(gateway.max_batch_bytes);
         gateway.max_batch_records = self.max_batch_records.or(gateway.max_batch_records);
@@ -80,12 +110,4 @@ impl Gateway {
         gateway.max_nodes = self.max_nodes.or(gateway.max_nodes);
         Ok(settings)
     }
-}
-
-/// Without TLS only this machine is served.
-fn check_plain_text(at: SocketAddr) -> anyhow::Result<()> {
-    if at.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(failure(exit::CONFIG, format!("{at} can be reached from elsewhere, and without TLS only loopback is served")))
 }

@@ -11,6 +11,16 @@ use tidegate_producers::edge::LocalPolicy;
 pub(crate) struct Edge {
     /// `http(s)://HOST:PORT,…`; without it the agent speaks to Kafka.
     pub(crate) gateway: Option<String>,
+    /// PEM file of the authorities that gateways' certificates must come from.
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file of the edge's own certificate.
+    pub(crate) cert: Option<PathBuf>,
+    /// PEM file of its key.
+    pub(crate) key: Option<PathBuf>,
+    /// File of its bearer token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether plain text is spoken to other machines, too.
+    pub(crate) plain_text_anywhere: bool,
     /// What holds once the lease is over.
     pub(crate) local_policy: Option<LocalPolicy>,
     /// File that keeps the agent's state over a restart.

@@ -1,7 +1,10 @@
-//! The `[gateway]` table: where the gateway listens and how much it takes.
+//! The `[gateway]` table: where the gateway listens, how edges are known, and how much it takes.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
-use tidegate_gateway::Limits;
+use tidegate_gateway::{Limits, Security, TlsFiles};
 
 use crate::exit::{self, failure};
 
@@ -11,6 +14,18 @@ use crate::exit::{self, failure};
 pub(crate) struct Gateway {
     /// Address for edges.
     pub(crate) listen: Option<String>,
+    /// PEM file of its certificate.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file of its key.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// PEM file of the authorities of edges' certificates.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// File of bearer tokens, as hashes.
+    pub(crate) tokens: Option<PathBuf>,
+    /// File of grants.
+    pub(crate) grants: Option<PathBuf>,
+    /// Whether plain text is served to other machines, too.
+    pub(crate) plain_text_anywhere: bool,
     /// Bytes of one message.
     pub(crate) max_message_bytes: Option<usize>,
     /// Bytes of one batch, uncompressed.
@@ -31,6 +46,39 @@ const LEAST_RECORDS: usize = 64;
 const LEAST_BYTES: usize = 64 * 1024;
 
 impl Gateway {
+    /// How edges are known at this address, checked.
+    pub(crate) fn security(&self, at: SocketAddr) -> anyhow::Result<Security> {
+        let wrong = |what: &str| Err(failure(exit::CONFIG, what));
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => {
+                Some(TlsFiles { cert: cert.clone(), key: key.clone(), client_ca: self.client_ca.clone() })
+            }
+            (None, None) if self.client_ca.is_some() => {
+                return wrong("client_ca wants TLS: give tls_cert and tls_key, too");
+            }
+            (None, None) => None,
+            _ => return wrong("TLS wants both tls_cert and tls_key"),
+        };
+        let security = Security { tls, tokens: self.tokens.clone(), grants: self.grants.clone() };
+        if security.grants.is_some() && !security.knows_edges() {
+            return wrong("grants are by name, and nothing names the edges: give client_ca or tokens, too");
+        }
+        if at.ip().is_loopback() || self.plain_text_anywhere {
+            return Ok(security);
+        }
+        if security.tls.is_none() {
+            return wrong(&format!(
+                "{at} can be reached from elsewhere: give tls_cert and tls_key, or say plain_text_anywhere"
+            ));
+        }
+        if !security.knows_edges() {
+            return wrong(&format!(
+                "{at} can be reached from elsewhere: give client_ca or tokens, to know the edges by"
+            ));
+        }
+        Ok(security)
+    }
+
     /// The limits, checked.
     pub(crate) fn limits(&self) -> anyhow::Result<Limits> {
         let mut limits = Limits::default();
@@ -57,6 +105,30 @@ impl Gateway {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn security(text: &str, at: &str) -> Result<Security, String> {
+        toml::from_str::<Gateway>(text).unwrap().security(at.parse().unwrap()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn what_others_can_reach_wants_tls_and_a_way_to_know_the_edges() {
+        let tls = "tls_cert = \"c\"\ntls_key = \"k\"\n";
+        assert_eq!(security("", "127.0.0.1:1"), Ok(Security::default()));
+        assert_eq!(security("plain_text_anywhere = true", "10.0.0.1:1"), Ok(Security::default()));
+        assert!(security(&format!("{tls}client_ca = \"a\"\n"), "10.0.0.1:1").unwrap().knows_edges());
+        assert!(security(&format!("{tls}tokens = \"t\"\n"), "0.0.0.0:1").unwrap().knows_edges());
+        for (text, why) in [
+            ("", "plain_text_anywhere"),
+            (tls, "to know the edges by"),
+            ("tokens = \"t\"", "plain_text_anywhere"),
+            ("tls_cert = \"c\"", "both tls_cert and tls_key"),
+            ("client_ca = \"c\"", "wants TLS"),
+            ("grants = \"g\"", "nothing names the edges"),
+        ] {
+            let said = security(text, "0.0.0.0:1").unwrap_err();
+            assert!(said.contains(why), "{text}: {said}");
+        }
+    }
 
     #[test]
     fn limits_are_read_and_those_that_would_shut_our_own_edges_out_are_refused() {

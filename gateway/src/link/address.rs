@@ -51,6 +51,30 @@ pub fn addresses(text: &str) -> Result<Vec<String>, GatewayError> {
 }
 
 impl Credentials {
+    /// Checks that they go together, can be read, and are enough for these addresses.
+    ///
+    /// # Errors
+    /// [`GatewayError::Setting`] that says what to do.
+    pub fn check(&self, addresses: &[String], plain_text_anywhere: bool) -> Result<(), GatewayError> {
+        let wrong = |what: String| Err(GatewayError::Setting(what));
+        if self.cert.is_some() != self.key.is_some() {
+            return wrong("a certificate and its key are given together: --cert and --key".into());
+        }
+        for address in addresses {
+            let is_tls = address.starts_with("https:");
+            if is_tls && self.ca.is_none() {
+                return wrong(format!("{address} wants --ca FILE, the authority that its certificate comes from"));
+            }
+            if !is_tls && !plain_text_anywhere && !is_loopback(address) {
+                return wrong(format!("{address} is on another machine: use https, or say --plain-text-anywhere"));
+            }
+        }
+        for path in [&self.ca, &self.cert, &self.key, &self.token].into_iter().flatten() {
+            read(path).map_err(GatewayError::Setting)?;
+        }
+        Ok(())
+    }
+
     /// Connects to a gateway.
     pub(super) async fn connect(&self, address: &str) -> Result<Channel, String> {
         let mut endpoint = Endpoint::from_shared(address.to_owned())
@@ -87,16 +111,31 @@ impl Credentials {
     }
 }
 
+fn is_loopback(address: &str) -> bool {
+    let host = Endpoint::from_shared(address.to_owned()).ok().and_then(|e| e.uri().host().map(str::to_owned));
+    host.is_some_and(|host| {
+        let bare = host.trim_matches(['[', ']']);
+        host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))
 }
 
-/// An error with its causes.
+/// An error with its causes, each said once.
 fn told(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
+    with_causes(error.to_string(), error)
+}
+
+/// What was said, and the causes of an error that it does not tell of.
+pub(super) fn with_causes(mut said: String, error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(next) = cause {
-        said = format!("{said}: {next}");
+        let text = next.to_string();
+        if !said.ends_with(&text) {
+            said = format!("{said}: {text}");
+        }
         cause = next.source();
     }
     said
@@ -105,6 +144,22 @@ fn told(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_text_stays_on_this_machine_unless_it_is_said() {
+        let none = Credentials::default();
+        let check = |address: &str, anywhere| none.check(&[address.to_owned()], anywhere).map_err(|e| e.to_string());
+        for near in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
+            assert_eq!(check(near, false), Ok(()));
+        }
+        assert!(check("http://10.0.0.1:1", false).unwrap_err().contains("--plain-text-anywhere"));
+        assert_eq!(check("http://gate:1", true), Ok(()));
+        assert!(check("https://gate:1", false).unwrap_err().contains("--ca FILE"));
+        let half = Credentials { cert: Some("c".into()), ..none.clone() };
+        assert!(half.check(&[], false).unwrap_err().to_string().contains("--cert and --key"));
+        let gone = Credentials { token: Some("/nowhere/token".into()), ..none };
+        assert!(gone.check(&[], false).unwrap_err().to_string().contains("/nowhere/token cannot be read"));
+    }
 
     #[test]
     fn addresses_are_split_and_wrong_ones_are_named() {

@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 
 use super::FINISH;
+use super::address::with_causes;
 use super::runner::{Ended, Runner};
 use crate::batch::pack;
 use crate::proto::edge_service_client::EdgeServiceClient;
@@ -158,5 +159,5 @@ fn ended(status: &Status) -> Ended {
     if is_move(status) {
         return Ended::Moved;
     }
-    Ended::Failed(format!("{:?}: {}", status.code(), status.message()))
+    Ended::Failed(with_causes(format!("{:?}: {}", status.code(), status.message()), status))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! ReportBatch ─ unpack ─> records ─ granted? ─ Judge ─┬─> load
 //!      │ bad                │ not                     └─> dead-letters   ─ delivery reports ─> Tickets ─> ReportAck
-//!      └────────────────────┴─> Status, nothing published
+//!      └────────────────────┴─> Status, counted, nothing published
 //! ```
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tonic::Status;
 
 use super::limits::Limits;
 use super::metrics::{Counted, GatewayMetrics};
+use super::security::{Doorman, Peer};
 use super::tickets::{Outcome, Tickets};
 use crate::batch::{BadBatch, unpack};
 use crate::error::GatewayError;
@@ -42,6 +43,7 @@ pub(super) struct Intake {
     partitions: i32,
     judge: Judge,
     limits: Limits,
+    doorman: Arc<Doorman>,
     metrics: GatewayMetrics,
     turns: Semaphore,
 }
@@ -60,6 +62,7 @@ impl Intake {
         kafka: &KafkaSettings,
         ids: &dyn SchemaIds,
         limits: Limits,
+        doorman: Arc<Doorman>,
         metrics: GatewayMetrics,
     ) -> Result<Self, GatewayError> {
         let topic = kafka.topic(Topic::Load);
@@ -74,17 +77,19 @@ impl Intake {
             partitions,
             judge: Judge::new(ids, now_ms().unsigned_abs())?,
             limits,
+            doorman,
             metrics,
             turns: Semaphore::new(AT_A_TIME),
         })
     }
 
     /// Hands a batch to Kafka's client; waits while its queue is full. Of a batch that is refused nothing is published.
-    pub(super) async fn take(self: &Arc<Self>, batch: ReportBatch) -> Result<Taken, Status> {
+    pub(super) async fn take(self: &Arc<Self>, batch: ReportBatch, peer: &Peer) -> Result<Taken, Status> {
         let turn = self.turns.acquire().await.map_err(|_| super::drain::move_on())?;
-        let (own, id) = (Arc::clone(self), batch.id);
+        let (own, id, peer) = (Arc::clone(self), batch.id, peer.clone());
         let handed = tokio::task::spawn_blocking(move || {
             let records = unpack(&batch, own.limits.batch).map_err(|bad| own.refuse(&bad))?;
+            own.admit(&peer, records.iter().map(|record| &record.key[..]))?;
             Ok(own.publish(id, &records))
         });
         let taken = handed.await.map_err(|e| Status::internal(e.to_string()))?;
@@ -97,6 +102,14 @@ impl Intake {
         self.metrics.batches.with_label_values(&["refused"]).inc();
         let said = bad.to_string();
         if bad.is_size() { Status::out_of_range(said) } else { Status::invalid_argument(said) }
+    }
+
+    /// Asks whether an edge may speak for these nodes, and counts where it may not.
+    pub(super) fn admit<'n>(&self, peer: &Peer, nodes: impl Iterator<Item = &'n [u8]>) -> Result<(), Status> {
+        self.doorman.admit(peer, nodes).inspect_err(|status| {
+            let is_known = status.code() == tonic::Code::PermissionDenied;
+            self.metrics.refuse(if is_known { "not-granted" } else { "unknown-edge" });
+        })
     }
 
     /// Sends every record, or its dead letter.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! edge ══ incoming ══ service ─┬─ Report ─> reports ─> intake ─> load, dead-letters
+//!       (security: who, for which nodes)
 //!                              └─ Watch <── watching <─ board <─ (own thread) quotas
 //! ```
 //!
@@ -16,6 +17,7 @@ mod limits;
 mod metrics;
 mod quotas;
 mod reports;
+mod security;
 mod service;
 mod tickets;
 mod watching;
@@ -31,6 +33,7 @@ use tidegate_schemas::SchemaIds;
 use tonic::transport::Server;
 
 pub use limits::Limits;
+pub use security::{Security, TlsFiles};
 
 use crate::error::GatewayError;
 use crate::proto::DESCRIPTORS;
@@ -39,6 +42,7 @@ use board::Board;
 use drain::{Drain, Draining};
 use intake::Intake;
 use metrics::GatewayMetrics;
+use security::Doorman;
 use service::Service;
 
 /// Between two pings of an idle connection, and how long an answer may take: so a peer that vanished is known.
@@ -60,6 +64,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Gateway {
     intake: Arc<Intake>,
     board: Arc<Board>,
+    doorman: Arc<Doorman>,
     limits: Limits,
     metrics: GatewayMetrics,
     quotas: JoinHandle<Result<(), BrokerError>>,
@@ -70,19 +75,21 @@ impl Gateway {
     /// Asks the brokers for the topics and begins to read the quotas.
     ///
     /// # Errors
-    /// What Kafka, the source of schema ids or the registry of metrics says.
+    /// What is wrong with the files of `security`; what Kafka, the source of schema ids or the registry of metrics says.
     pub fn start(
         kafka: &KafkaSettings,
         ids: Arc<dyn SchemaIds>,
         limits: Limits,
+        security: Security,
         registry: &Registry,
         stop: &Stop,
     ) -> Result<Self, GatewayError> {
         let metrics = GatewayMetrics::register(registry)?;
+        let doorman = Arc::new(Doorman::new(security)?);
         let board = Arc::new(Board::default());
-        let intake = Arc::new(Intake::new(kafka, &*ids, limits, metrics.clone())?);
+        let intake = Arc::new(Intake::new(kafka, &*ids, limits, Arc::clone(&doorman), metrics.clone())?);
         let quotas = quotas::follow(kafka, ids, Arc::clone(&board), metrics.clone(), stop)?;
-        Ok(Self { intake, board, limits, metrics, quotas, stop: stop.clone() })
+        Ok(Self { intake, board, doorman, limits, metrics, quotas, stop: stop.clone() })
     }
 
     /// Tells whether it is ready: the quotas were read to their end, and it is not stopping.
@@ -113,7 +120,8 @@ impl Gateway {
         let start = |source| GatewayError::Start { what: "listen", source };
         let drain = Drain::default();
         let listener = tokio::net::TcpListener::from_std(listener).map_err(start)?;
-        let connections = incoming::accept(listener, self.limits.connections, self.metrics.clone(), drain.told());
+        let (most, doorman, metrics) = (self.limits.connections, Arc::clone(&self.doorman), self.metrics.clone());
+        let connections = incoming::accept(listener, most, doorman, metrics, drain.told());
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<EdgeServiceServer<Service>>().await;
         let reflection = tonic_reflection::server::Builder::configure()
@@ -145,6 +153,7 @@ impl Gateway {
                 tracing::warn!("some connections did not end within {} s; they are cut", DRAIN.as_secs());
                 Ok(())
             }
+            never = self.doorman.keep_up() => match never {},
         }
     }
 
@@ -152,6 +161,7 @@ impl Gateway {
         let service = Service {
             intake: Arc::clone(&self.intake),
             board: Arc::clone(&self.board),
+            doorman: Arc::clone(&self.doorman),
             limits: self.limits,
             metrics: self.metrics.clone(),
             draining,

@@ -14,6 +14,7 @@ use tonic::{Status, Streaming};
 use super::drain::{Draining, move_on};
 use super::intake::Intake;
 use super::metrics::Counted;
+use super::security::Peer;
 use crate::proto::{ReportAck, ReportBatch};
 
 /// How long an end waits for what is on its way to Kafka.
@@ -26,6 +27,7 @@ pub(super) struct Reports {
     pub(super) acks: mpsc::Sender<Result<ReportAck, Status>>,
     pub(super) draining: Draining,
     pub(super) in_flight: usize,
+    pub(super) peer: Peer,
     pub(super) counted: Counted,
 }
 
@@ -56,7 +58,7 @@ impl Reports {
                 () = self.acks.closed() => return Ok(()),
             };
             let Some(batch) = batch else { return Ok(()) };
-            let taken = self.intake.take(batch).await?;
+            let taken = self.intake.take(batch, &self.peer).await?;
             let (intake, acks) = (Arc::clone(&self.intake), self.acks.clone());
             tokio::spawn(async move {
                 let ack = intake.acknowledgement(taken).await;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
+use prometheus::{Registry, TextEncoder};
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{Acknowledge, Deliveries, From, Outgoing, Publisher, RawRecord, Stop, Tail};
 use tidegate_gateway::batch::BatchLimits;
 use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{Record, ReportAck, ReportBatch};
-use tidegate_gateway::{Gateway, Limits};
+use tidegate_gateway::{Gateway, Limits, Security};
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tonic::Status;
@@ -28,25 +28,38 @@ pub(crate) const LIMITS: Limits = Limits {
 /// A gateway before an embedded broker, until it is dropped.
 pub(crate) struct Site {
     broker: EmbeddedBroker,
+    registry: Registry,
     pub(crate) address: String,
     pub(crate) stop: Stop,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Site {
+    /// In plain text, for everybody.
     pub(crate) fn start() -> Self {
+        Self::secured(Security::default())
+    }
+
+    pub(crate) fn secured(security: Security) -> Self {
         let broker = EmbeddedBroker::start("t.", 2).unwrap();
-        let (stop, kafka) = (Stop::default(), broker.settings());
-        let gateway = Gateway::start(&kafka, Arc::new(CatalogueIds), LIMITS, &Registry::new(), &stop).unwrap();
+        let (stop, kafka, registry) = (Stop::default(), broker.settings(), Registry::new());
+        let gateway = Gateway::start(&kafka, Arc::new(CatalogueIds), LIMITS, security, &registry, &stop).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let thread = std::thread::spawn(move || gateway.serve(listener).unwrap());
-        Self { broker, address, stop, thread: Some(thread) }
+        Self { broker, registry, address, stop, thread: Some(thread) }
     }
 
     pub(crate) async fn client(&self) -> EdgeServiceClient<Channel> {
         connect(&self.address).await.unwrap()
+    }
+
+    /// How often something was refused for that reason.
+    pub(crate) fn counted(&self, reason: &str) -> u64 {
+        let text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap();
+        let name = format!("tidegate_gateway_refused_total{{reason=\"{reason}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
     }
 
     /// All that stands on a topic.

@@ -42,9 +42,18 @@ impl Way {
     /// answers.
     pub(super) fn of(settings: &Settings, node_id: &str, restored: bool) -> anyhow::Result<Self> {
         if let Some(gateways) = settings.edge.gateway.as_deref().filter(|gateways| !gateways.is_empty()) {
+            let edge = &settings.edge;
+            let credentials = Credentials {
+                ca: edge.ca.clone(),
+                cert: edge.cert.clone(),
+                key: edge.key.clone(),
+                token: edge.token_file.clone(),
+            };
+            let addresses = addresses(gateways)?;
+            credentials.check(&addresses, edge.plain_text_anywhere)?;
             return Ok(Self::Gateway(LinkSettings {
-                addresses: addresses(gateways)?,
-                credentials: Credentials::default(),
+                addresses,
+                credentials,
                 node_ids: vec![node_id.to_owned()],
                 kept: KEPT,
                 trace_seed: trace_seed(),

@@ -53,6 +53,8 @@ pub(crate) struct Edge {
     /// Gateways to report to instead of Kafka; the next one is tried when one fails
     #[arg(long, value_name = "http(s)://HOST:PORT,…", env = "TIDEGATE_GATEWAY")]
     gateway: Option<String>,
+    #[command(flatten)]
+    proof: Proof,
     /// What the whole host counts as, in resource units [default: its millicores]
     #[arg(long, value_name = "UNITS")]
     base_quota: Option<f64>,
@@ -75,6 +77,26 @@ pub(crate) struct Edge {
     on_change: Option<String>,
     #[command(flatten)]
     metrics: MetricsFlag,
+}
+
+/// What the agent and its gateways show each other.
+#[derive(Debug, clap::Args)]
+struct Proof {
+    /// PEM file of the authorities that gateways' certificates must come from; read at each connection, as the next three
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", help_heading = "Security")]
+    ca: Option<PathBuf>,
+    /// PEM file of this edge's certificate, its chain behind it
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CERT", help_heading = "Security")]
+    cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_KEY", help_heading = "Security")]
+    key: Option<PathBuf>,
+    /// File that holds this edge's bearer token
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE", help_heading = "Security")]
+    token_file: Option<PathBuf>,
+    /// Speak to gateways on other machines without TLS; for networks that are safe by other means
+    #[arg(long, help_heading = "Security")]
+    plain_text_anywhere: bool,
 }
 
 impl Edge {
@@ -127,6 +149,11 @@ impl Edge {
         let mut settings = Settings::load(common)?;
         let edge = &mut settings.edge;
         edge.gateway = self.gateway.clone().or(edge.gateway.take());
+        edge.ca = self.proof.ca.clone().or(edge.ca.take());
+        edge.cert = self.proof.cert.clone().or(edge.cert.take());
+        edge.key = self.proof.key.clone().or(edge.key.take());
+        edge.token_file = self.proof.token_file.clone().or(edge.token_file.take());
+        edge.plain_text_anywhere |= self.proof.plain_text_anywhere;
         edge.local_policy = self.local_policy.or(edge.local_policy);
         edge.cache = self.cache.clone().or(edge.cache.take());
         edge.on_change = self.on_change.clone().or(edge.on_change.take());

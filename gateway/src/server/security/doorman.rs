@@ -38,6 +38,8 @@ struct Rules {
 #[derive(Debug)]
 pub(crate) struct Doorman {
     security: Security,
+    /// The files as they were read first.
+    first: Stamps,
     rules: watch::Sender<Arc<Rules>>,
 }
 
@@ -47,13 +49,14 @@ type Stamps = Vec<Option<(u64, SystemTime)>>;
 impl Doorman {
     /// Reads the files.
     pub(crate) fn new(security: Security) -> Result<Self, GatewayError> {
+        let first = stamps(&security);
         let rules = read(&security).map_err(GatewayError::Setting)?;
-        Ok(Self { security, rules: watch::Sender::new(Arc::new(rules)) })
+        Ok(Self { security, first, rules: watch::Sender::new(Arc::new(rules)) })
     }
 
     /// Reads the files again whenever they change. What is wrong with them is said, and the old rules stay.
-    pub(crate) async fn keep_up(&self) {
-        let mut known = stamps(&self.security);
+    pub(crate) async fn keep_up(&self) -> std::convert::Infallible {
+        let mut known = self.first.clone();
         let mut last = known.clone();
         loop {
             tokio::time::sleep(LOOK).await;

@@ -85,9 +85,10 @@ impl Grants {
     pub(super) fn allow<'n>(&self, mut names: impl Iterator<Item = &'n str>, node: &str) -> bool {
         names.any(|name| {
             let of_name = |grant: &&Grant| !name.is_empty() && grant.edge.fits(&grant.edge.text, name);
-            self.0.iter().filter(of_name).any(|grant| {
-                grant.nodes.iter().any(|nodes| nodes.fits(&nodes.text.replace("{name}", name), node))
-            })
+            self.0
+                .iter()
+                .filter(of_name)
+                .any(|grant| grant.nodes.iter().any(|nodes| nodes.fits(&nodes.text.replace("{name}", name), node)))
         })
     }
 }

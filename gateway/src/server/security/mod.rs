@@ -15,7 +15,7 @@ mod tokens;
 
 use std::path::PathBuf;
 
-pub(super) use doorman::{Doorman, Peer};
+pub(super) use doorman::{Changes, Doorman, Peer};
 
 /// PEM files of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]

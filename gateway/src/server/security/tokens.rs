@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_token_in_clear_is_refused_and_not_repeated() {
-        for wrong in ["site-7 secret".to_owned(), TEST.to_owned(), format!("a {TEST} b"), format!("a {}é", &TEST[2..])] {
+        for wrong in ["site-7 secret".to_owned(), TEST.to_owned(), format!("a {TEST} b"), format!("a {}é", &TEST[2..])]
+        {
             let said = Tokens::parse(&format!("\n{wrong}\n")).unwrap_err();
             assert_eq!(said, "line 2: it wants a name and 64 hex digits");
         }
