@@ -20,7 +20,7 @@ const SHORT_MESSAGE: usize = 200;
 
 /// A record to set aside.
 #[derive(Debug)]
-pub(crate) struct DeadLetter {
+pub struct DeadLetter {
     pub(crate) source: Source,
     pub(crate) rejection: Rejection,
     kafka_timestamp: Option<i64>,
@@ -42,8 +42,9 @@ impl DeadLetter {
         }
     }
 
-    /// Of a record that was read again.
-    pub(crate) fn of_raw(record: RawRecord, source: Source, rejection: Rejection) -> Self {
+    /// Of a record that was read again, or that came by another way than Kafka: its source then is where it would have gone.
+    #[must_use]
+    pub fn of_raw(record: RawRecord, source: Source, rejection: Rejection) -> Self {
         let RawRecord { timestamp, key, value, headers, .. } = record;
         let headers = headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
             all.insert(Header { key, value: value.as_deref() })
@@ -90,21 +91,28 @@ impl Share {
 
 /// Sends dead letters.
 #[derive(Debug)]
-pub(crate) struct DeadLetterBox {
+pub struct DeadLetterBox {
     topic: String,
     partitions: i32,
     stage: &'static str,
 }
 
 impl DeadLetterBox {
-    pub(crate) fn new(settings: &KafkaSettings, stage: &'static str) -> Result<Self, BrokerError> {
+    /// The box of a stage, sink or gateway of that name.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unreachable`], [`BrokerError::MissingTopic`].
+    pub fn new(settings: &KafkaSettings, stage: &'static str) -> Result<Self, BrokerError> {
         let topic = settings.topic(Topic::DeadLetters);
         let partitions = settings.partition_count(&topic, ASK)?;
         Ok(Self { topic, partitions, stage })
     }
 
     /// Sends a letter, whole where the topic takes it, otherwise as much of it as it takes.
-    pub(crate) fn send(
+    ///
+    /// # Errors
+    /// As [`Publisher::send_with`].
+    pub fn send(
         &self,
         letter: &DeadLetter,
         publisher: &Publisher,

@@ -42,6 +42,7 @@ mod transaction;
 mod wall_clock;
 
 pub use acknowledge::{Acknowledge, Deliveries, NO_TICKET};
+pub use dead_letters::{DeadLetter, DeadLetterBox};
 pub use driver::run_stage;
 pub use error::BrokerError;
 pub use guarantee::{Guarantee, Processing};

@@ -16,9 +16,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::statistics::Statistics;
+use tidegate_schemas::Topic;
 
 use crate::acknowledge::{Acknowledge, WireBytes};
 use crate::error::BrokerError;
+use crate::limits;
 use crate::logging::QuietLog;
 use crate::settings::{KafkaSettings, create};
 
@@ -58,6 +60,19 @@ impl Publisher {
     /// [`BrokerError::Settings`] where the client library refuses the settings.
     pub fn new(settings: &KafkaSettings, acknowledge: Arc<dyn Acknowledge>) -> Result<Self, BrokerError> {
         Self::with_statistics(settings, acknowledge, None)
+    }
+
+    /// As [`Publisher::new`], for records of others: one that is larger than these topics take is refused when it is sent,
+    /// not with all of its batch. Asks the brokers.
+    ///
+    /// # Errors
+    /// As [`Publisher::new`].
+    pub fn within_topics(
+        settings: &KafkaSettings,
+        acknowledge: Arc<dyn Acknowledge>,
+        topics: &[Topic],
+    ) -> Result<Self, BrokerError> {
+        Self::of(&limits::within(settings.producer(), limits::of_topics(settings, topics)), acknowledge)
     }
 
     /// As [`Publisher::new`], counting the bytes it sends every `interval`.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backtest, completions, control, dead_letters, demo, edge, explain, record, replay, run, schemas, simulate, topics,
-    trace, train, watch, what_if,
+    backtest, completions, control, dead_letters, demo, edge, explain, gateway, record, replay, run, schemas, simulate,
+    topics, trace, train, watch, what_if,
 };
 use crate::exit;
 
@@ -67,6 +67,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Run(run::Run),
     Edge(edge::Edge),
+    Gateway(gateway::Gateway),
     Simulate(simulate::Simulate),
     Replay(replay::Replay),
     Record(record::Record),
@@ -126,7 +127,7 @@ mod tests {
         let serves = |command: &&clap::Command| command.get_arguments().any(|a| a.get_id() == "metrics_listen");
         let mut names: Vec<&str> = all.get_subcommands().filter(serves).map(clap::Command::get_name).collect();
         names.sort_unstable();
-        assert_eq!(names, ["demo", "edge", "run"]);
+        assert_eq!(names, ["demo", "edge", "gateway", "run"]);
     }
 
     #[test]

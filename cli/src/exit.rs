@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tidegate_broker::BrokerError;
 use tidegate_forecast::ForecastError;
+use tidegate_gateway::GatewayError;
 use tidegate_producers::ProducerError;
 use tidegate_schemas::SchemaError;
 use tidegate_sinks::SinkError;
@@ -109,6 +110,15 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             SinkError::Target(_) => CONFIG,
             SinkError::Broker(e) => own_code(e).unwrap_or(UNAVAILABLE),
             SinkError::Schema(e) => schema_code(e),
+            _ => SOFTWARE,
+        });
+    }
+    if let Some(e) = error.downcast_ref::<GatewayError>() {
+        return Some(match e {
+            GatewayError::Broker(e) => own_code(e).unwrap_or(UNAVAILABLE),
+            GatewayError::Schema(e) => schema_code(e),
+            GatewayError::Setting(_) => CONFIG,
+            GatewayError::Start { .. } => UNAVAILABLE,
             _ => SOFTWARE,
         });
     }

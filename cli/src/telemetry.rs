@@ -16,8 +16,10 @@ pub(crate) fn start_log(verbose: u8, service: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match (verbose, service) {
         (0, false) => "warn",
-        (0, true) => "warn,tidegate=info,tidegate_broker=info,tidegate_sinks=info,tidegate_stages=info",
-        (1, _) => "info,tidegate=debug,tidegate_broker=debug",
+        (0, true) => {
+            "warn,tidegate=info,tidegate_broker=info,tidegate_gateway=info,tidegate_sinks=info,tidegate_stages=info"
+        }
+        (1, _) => "info,tidegate=debug,tidegate_broker=debug,tidegate_gateway=debug",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));

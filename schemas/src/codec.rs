@@ -80,6 +80,19 @@ pub fn recognise(schema: Schema) -> WriterSchema {
         .map_or_else(|| WriterSchema::Other(Arc::new(schema)), WriterSchema::Own)
 }
 
+impl WriterSchema {
+    /// The catalogue's id of this schema; `None`: the catalogue has no such schema.
+    #[must_use]
+    pub fn catalogue_id(&self) -> Option<u32> {
+        let schema = match self {
+            Self::Own(kind) => return Some(kind.current().id),
+            Self::Other(schema) => schema.canonical_form(),
+        };
+        let same = |id: u32| parsed(id).is_some_and(|ours| ours.canonical_form() == schema);
+        VERSIONS.iter().map(|version| version.id).find(|id| same(*id))
+    }
+}
+
 struct Codecs {
     readers: HashMap<RecordKind, GenericDatumReader<'static>>,
     writers: HashMap<RecordKind, GenericDatumWriter<'static>>,

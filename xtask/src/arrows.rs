@@ -11,12 +11,13 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-otlp", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-otlp", "tidegate-quota", "tidegate-schemas"]),
     ("tidegate-sinks", &["tidegate-broker", "tidegate-otlp", "tidegate-schemas"]),
+    ("tidegate-gateway", &["tidegate-broker", "tidegate-producers", "tidegate-schemas"]),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "tidegate-explain",
             "tidegate-forecast",
             "tidegate-fuzz",
+            "tidegate-gateway",
             "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
@@ -55,10 +57,11 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that only some rooms may know.
-const ONLY_IN: [(&str, &[&str]); 3] = [
+const ONLY_IN: [(&str, &[&str]); 4] = [
     ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
     ("burn", &["tidegate-forecast"]),
-    ("tokio", &["tidegate", "tidegate-sinks", "tidegate-tests"]),
+    ("tokio", &["tidegate", "tidegate-gateway", "tidegate-sinks", "tidegate-tests"]),
+    ("tonic", &["tidegate-gateway", "tidegate-tests"]),
 ];
 
 /// Compares the workspace with the tables.

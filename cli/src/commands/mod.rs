@@ -7,6 +7,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod edge;
 pub(crate) mod explain;
+pub(crate) mod gateway;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod run;
@@ -32,13 +33,14 @@ pub(crate) const BROKER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
-    let service = matches!(cli.command, Command::Run(_) | Command::Edge(_));
+    let service = matches!(cli.command, Command::Run(_) | Command::Edge(_) | Command::Gateway(_));
     telemetry::start_log(cli.common.verbose, service);
     let common = cli.common;
     match cli.command {
         Command::Demo(demo) => demo.run(&common),
         Command::Run(run) => run.run(&common),
         Command::Edge(edge) => edge.run(&common),
+        Command::Gateway(gateway) => gateway.run(&common),
         Command::Simulate(simulate) => simulate.run(&common),
         Command::Replay(replay) => replay.run(&common),
         Command::Record(record) => record.run(&common),

@@ -9,6 +9,18 @@ use tidegate_producers::edge::LocalPolicy;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Edge {
+    /// `http(s)://HOST:PORT,…`; without it the agent speaks to Kafka.
+    pub(crate) gateway: Option<String>,
+    /// PEM file of the authorities that gateways' certificates must come from.
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file of the edge's own certificate.
+    pub(crate) cert: Option<PathBuf>,
+    /// PEM file of its key.
+    pub(crate) key: Option<PathBuf>,
+    /// File of its bearer token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether plain text is spoken to other machines, too.
+    pub(crate) plain_text_anywhere: bool,
     /// What holds once the lease is over.
     pub(crate) local_policy: Option<LocalPolicy>,
     /// File that keeps the agent's state over a restart.
@@ -25,8 +37,9 @@ mod tests {
 
     #[test]
     fn every_edge_setting_is_read_and_wrong_ones_are_named() {
-        let text = "local_policy = \"hold\"\ncache = \"/var/lib/tidegate/edge.json\"\non_change = \"limit\"\n";
+        let text = "gateway = \"http://a:1\"\nlocal_policy = \"hold\"\ncache = \"/var/lib/tidegate/edge.json\"\non_change = \"limit\"\n";
         let edge: Edge = toml::from_str(text).unwrap();
+        assert_eq!(edge.gateway.as_deref(), Some("http://a:1"));
         assert_eq!(edge.local_policy, Some(LocalPolicy::Hold));
         assert_eq!(edge.cache, Some(PathBuf::from("/var/lib/tidegate/edge.json")));
         assert_eq!(edge.on_change.as_deref(), Some("limit"));

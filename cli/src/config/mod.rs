@@ -18,6 +18,7 @@
 //! ```
 
 mod edge;
+mod gateway;
 mod processing;
 mod quota;
 
@@ -35,6 +36,7 @@ use crate::args::Common;
 use crate::exit::{self, failure};
 
 pub(crate) use edge::Edge;
+pub(crate) use gateway::Gateway;
 pub(crate) use processing::{Guarantee, Processing, Restore};
 pub(crate) use quota::{Quota, Share};
 
@@ -65,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) deliver: Deliver,
     pub(crate) export: Export,
     pub(crate) edge: Edge,
+    pub(crate) gateway: Gateway,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,10 +5,12 @@
 //! QuotaCommand ─> state (newest wins; lease; local policy) ─┬─> quota_file ─┐
 //!                                                           ├─> cache ──────┴─> replaced_file
 //!                                                           └─> metrics
+//! LoadReport ─> outbox (until a gateway acknowledges) <─ breaker (whether the way to it is tried)
 //! ```
 //!
-//! `cgroup`'s parsers, `rates`, `report`, `lease`, `local` and `state` are pure; the caller's loop brings the clock and Kafka.
+//! `cgroup`'s parsers, `rates`, `report`, `lease`, `local`, `state`, `breaker` and `outbox` are pure; the caller's loop brings the clock and Kafka.
 
+mod breaker;
 mod cache;
 mod cgroup;
 mod host;
@@ -16,17 +18,20 @@ mod lease;
 mod limits;
 mod local;
 mod metrics;
+mod outbox;
 mod quota_file;
 mod rates;
 mod replaced_file;
 mod report;
 mod state;
 
+pub use breaker::{Breaker, BreakerState, Permission, Transition};
 pub use cache::CacheFile;
 pub use host::{Capacity, Sampler};
 pub use lease::{Heard, Moment};
 pub use local::LocalPolicy;
 pub use metrics::EdgeMetrics;
+pub use outbox::{Outbox, Parcel};
 pub use quota_file::QuotaFile;
 pub use rates::{Cpu, Reading, Usage};
 pub use report::{Identity, Reporter};

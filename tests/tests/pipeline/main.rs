@@ -12,6 +12,7 @@ mod dead_letters;
 mod dead_letters_replay;
 mod delivery;
 mod edge_alone;
+mod edge_gateway;
 mod explain;
 mod fixture;
 mod python_consumer;

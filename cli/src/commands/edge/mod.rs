@@ -1,12 +1,13 @@
-//! `tidegate edge`: the agent beside a workload, straight to Kafka.
+//! `tidegate edge`: the agent beside a workload.
 //!
 //! ```text
-//! host counters ─> report, every interval ─┬─> (own thread) load
+//! host counters ─> report, every interval ─┬─> centre (own threads): Kafka, or a gateway
 //!                                          └─> keeper ─> quota file, cache, log, metrics
-//! quotas ─> (own thread) commands ────────────^   │
+//! centre ─> commands ─────────────────────────^   │
 //!                                                 └─> (own thread) command on change
 //! ```
 
+mod centre;
 mod follow;
 mod keeper;
 mod on_change;
@@ -18,21 +19,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
-use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_broker::Stop;
 use tidegate_producers::edge::{
     CacheFile, EdgeMetrics, EdgeState, Identity, LocalPolicy, QuotaFile, Reporter, Sampler,
 };
-use tidegate_schemas::Topic;
 
 use crate::args::{Common, MetricsFlag};
 use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::{shutdown, telemetry};
 
-use follow::{Quotas, follow};
+use centre::Way;
 use keeper::Keeper;
 use on_change::OnChange;
-use reporting::Reporting;
 
 /// How often the end of a lease is looked for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -42,7 +41,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// CPU, memory, network and disk of this host, within the limits of its control group, as fractions of the base quota.
 /// The quota in force is written to --quota-file as JSON, replaced atomically, and shows on /metrics. A command that
 /// only recommends is not obeyed: the base quota holds, and the file's `quota` says so. A quota holds while its lease
-/// lasts, then --local-policy decides until the centre is back; with --cache the agent starts without it, too.
+/// lasts, then --local-policy decides until the centre is back; with --cache the agent starts without it, too. Where there
+/// is no way to Kafka, --gateway names the gateways (`tidegate gateway`) to go through.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Edge {
     /// Name of this node
@@ -51,6 +51,11 @@ pub(crate) struct Edge {
     /// Pool that the node shares capacity with
     #[arg(long, default_value = "", env = "TIDEGATE_POOL")]
     pool: String,
+    /// Gateways to report to instead of Kafka; the next one is tried when one fails
+    #[arg(long, value_name = "http(s)://HOST:PORT,…", env = "TIDEGATE_GATEWAY")]
+    gateway: Option<String>,
+    #[command(flatten)]
+    proof: Proof,
     /// What the whole host counts as, in resource units [default: its millicores]
     #[arg(long, value_name = "UNITS")]
     base_quota: Option<f64>,
@@ -78,13 +83,32 @@ pub(crate) struct Edge {
     metrics: MetricsFlag,
 }
 
+/// What the agent and its gateways show each other.
+#[derive(Debug, clap::Args)]
+struct Proof {
+    /// PEM file of the authorities that gateways' certificates must come from; read at each connection, as the next three
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", help_heading = "Security")]
+    ca: Option<PathBuf>,
+    /// PEM file of this edge's certificate, its chain behind it
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CERT", help_heading = "Security")]
+    cert: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_KEY", help_heading = "Security")]
+    key: Option<PathBuf>,
+    /// File that holds this edge's bearer token
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE", help_heading = "Security")]
+    token_file: Option<PathBuf>,
+    /// Speak to gateways on other machines without TLS; for networks that are safe by other means
+    #[arg(long, help_heading = "Security")]
+    plain_text_anywhere: bool,
+}
+
 impl Edge {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         if self.interval < Duration::from_secs(1) {
             return Err(failure(exit::USAGE, "the interval must be at least 1s"));
         }
         let settings = self.settings(common)?;
-        let kafka = settings.kafka()?;
         let mut sampler = Sampler::new()?;
         let base_quota = self.base_quota.unwrap_or_else(|| sampler.capacity().millicores());
         let mut reporter = Reporter::new(Identity {
@@ -96,19 +120,16 @@ impl Edge {
         let registry = Registry::new();
         let keeper = Arc::new(self.keeper(&settings, base_quota, &registry)?);
         let stop = shutdown::on_signals()?;
-        let ids = settings.schema_ids(&kafka, &stop);
-        let quotas = source(&kafka, keeper.restored())?;
-        spans::serve(&settings, &kafka, &ids, &registry, &stop)?;
+        spans::serve(&settings, &registry, &stop)?;
+        let way = Way::of(&settings, &self.node_id, keeper.restored())?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
-            registry,
+            registry.clone(),
             Arc::new(|| true),
             &stop,
         )?;
         keeper.begin();
-        let following = follow(quotas, Arc::clone(&keeper), &self.node_id, Arc::clone(&ids), &stop)?;
-        let publisher = Arc::new(Publisher::new(&kafka, Arc::new(Deliveries::default()))?);
-        let reporting = Reporting::start(Arc::clone(&publisher), kafka.topic(Topic::Load), ids, &stop)?;
+        let centre = way.open(&settings, Arc::clone(&keeper), &self.node_id, &registry, &stop)?;
         tracing::info!(node = self.node_id, base_quota, "reporting every {:?}", self.interval);
         let started = Instant::now();
         // The first reading has nothing to compare with: it only begins the rates.
@@ -118,14 +139,12 @@ impl Edge {
             let usage = sampler.sample(started.elapsed());
             let report = reporter.report(&usage, keeper.in_force(), keeper.now().wall_ms);
             keeper.reported(&report);
-            if !reporting.send(report) {
+            if !centre.send(report) {
                 break;
             }
             due += self.interval;
         }
-        reporting.finish()?;
-        super::drain(&publisher, || true)?;
-        following.finish();
+        centre.finish()?;
         keeper.finish();
         Ok(())
     }
@@ -134,6 +153,12 @@ impl Edge {
     fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
         let edge = &mut settings.edge;
+        edge.gateway = self.gateway.clone().or(edge.gateway.take());
+        edge.ca = self.proof.ca.clone().or(edge.ca.take());
+        edge.cert = self.proof.cert.clone().or(edge.cert.take());
+        edge.key = self.proof.key.clone().or(edge.key.take());
+        edge.token_file = self.proof.token_file.clone().or(edge.token_file.take());
+        edge.plain_text_anywhere |= self.proof.plain_text_anywhere;
         edge.local_policy = self.local_policy.or(edge.local_policy);
         edge.cache = self.cache.clone().or(edge.cache.take());
         edge.otlp_listen = self.otlp_listen.clone().or(edge.otlp_listen.take());
@@ -154,16 +179,6 @@ impl Edge {
         let cache = edge.cache.as_deref().map(CacheFile::new).transpose()?;
         Ok(Keeper::new(state, metrics, file, cache, on_change))
     }
-}
-
-/// Where commands come from. An agent that can go on from its cache does not wait for the brokers; another one says at once
-/// that they are away.
-fn source(kafka: &KafkaSettings, restored: bool) -> anyhow::Result<Quotas> {
-    if restored {
-        return Ok(Quotas::Sought(Box::new(kafka.clone())));
-    }
-    super::reach(kafka)?;
-    Ok(Quotas::Found(Box::new(Tail::topic(kafka, &kafka.topic(Topic::Quotas), From::Beginning)?)))
 }
 
 /// Waits until `due` after `started`, with an eye on the lease; `false` where we were asked to stop.

@@ -28,12 +28,13 @@ impl Reporting {
         publisher: Arc<Publisher>,
         topic: String,
         ids: Arc<dyn SchemaIds>,
+        trace_seed: u64,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let (queue, reports) = sync_channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("reports".into())
-            .spawn(move || publish(&reports, publisher, topic, &*ids))?;
+            .spawn(move || publish(&reports, publisher, topic, &*ids, trace_seed))?;
         Ok(Self { queue, thread, stop: stop.clone() })
     }
 
@@ -65,13 +66,8 @@ fn publish(
     publisher: Arc<Publisher>,
     topic: String,
     ids: &dyn SchemaIds,
+    trace_seed: u64,
 ) -> Result<(), ProducerError> {
-    let mut sink = ReportPublisher::new(publisher, topic, ids, trace_seed())?;
+    let mut sink = ReportPublisher::new(publisher, topic, ids, trace_seed)?;
     reports.iter().try_for_each(|report| sink.send(&report))
-}
-
-/// Every start of an edge begins traces of its own.
-fn trace_seed() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX) ^ u64::from(std::process::id()) << 40
 }

@@ -1,25 +1,23 @@
 //! Spans of the services beside the agent: OTLP over HTTP, straight to the topic.
 
-use std::sync::Arc;
-
 use prometheus::Registry;
-use tidegate_broker::{KafkaSettings, Stop};
+use tidegate_broker::Stop;
 use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
-use tidegate_schemas::SchemaIds;
 
 use crate::config::Settings;
+use crate::exit::{self, failure};
 use crate::otlp_http;
 
 /// Serves where an address is given for it.
-pub(super) fn serve(
-    settings: &Settings,
-    kafka: &KafkaSettings,
-    ids: &Arc<dyn SchemaIds>,
-    registry: &Registry,
-    stop: &Stop,
-) -> anyhow::Result<()> {
+pub(super) fn serve(settings: &Settings, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
     let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
-    let receiver = SpanReceiver::new(kafka, &**ids, SpanMetrics::register(registry)?)?;
+    if settings.edge.gateway.is_some() {
+        let said = "an agent behind a gateway takes no spans yet: leave --otlp-listen out, or let it reach Kafka itself";
+        return Err(failure(exit::CONFIG, said));
+    }
+    let kafka = settings.kafka()?;
+    let ids = settings.schema_ids(&kafka, stop);
+    let receiver = SpanReceiver::new(&kafka, &*ids, SpanMetrics::register(registry)?)?;
     let at = otlp_http::serve(address, receiver, stop)?;
     tracing::info!("spans by OTLP at http://{at}/v1/traces");
     Ok(())

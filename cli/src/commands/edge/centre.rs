@@ -1,0 +1,131 @@
+//! The centre as an agent sees it: reports go out, commands come in, over Kafka itself or over a gateway.
+//!
+//! ```text
+//!            ┌─ Kafka:   reporting ─> load, follow <─ quotas
+//! report ────┤                                │
+//!            └─ gateway: Link ────────────────┴─ command ─> keeper
+//! ```
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::Registry;
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_gateway::Link;
+use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, addresses};
+use tidegate_producers::edge::Heard;
+use tidegate_schemas::records::{LoadReport, QuotaCommand};
+use tidegate_schemas::{CatalogueIds, Decoder, Topic};
+
+use super::follow::{Following, Quotas, follow};
+use super::keeper::Keeper;
+use super::reporting::Reporting;
+use crate::config::Settings;
+
+/// Reports kept while no gateway answers: an hour at one every ten seconds.
+const KEPT: usize = 360;
+
+/// The way to the centre.
+pub(super) enum Centre {
+    Kafka { reporting: Reporting, publisher: Arc<Publisher>, following: Following },
+    Gateway(Link),
+}
+
+/// The way to the centre before anything goes over it: whatever is wrong is known here.
+pub(super) enum Way {
+    Kafka { kafka: KafkaSettings, quotas: Quotas },
+    Gateway(LinkSettings),
+}
+
+impl Way {
+    /// The way that the settings name. An agent that speaks to Kafka and cannot go on from its cache wants a broker that
+    /// answers.
+    pub(super) fn of(settings: &Settings, node_id: &str, restored: bool) -> anyhow::Result<Self> {
+        if let Some(gateways) = settings.edge.gateway.as_deref().filter(|gateways| !gateways.is_empty()) {
+            let edge = &settings.edge;
+            let credentials = Credentials {
+                ca: edge.ca.clone(),
+                cert: edge.cert.clone(),
+                key: edge.key.clone(),
+                token: edge.token_file.clone(),
+            };
+            let addresses = addresses(gateways)?;
+            credentials.check(&addresses, edge.plain_text_anywhere)?;
+            return Ok(Self::Gateway(LinkSettings {
+                addresses,
+                credentials,
+                node_ids: vec![node_id.to_owned()],
+                kept: KEPT,
+                trace_seed: trace_seed(),
+            }));
+        }
+        let kafka = settings.kafka()?;
+        let quotas = if restored {
+            Quotas::Sought(Box::new(kafka.clone()))
+        } else {
+            crate::commands::reach(&kafka)?;
+            Quotas::Found(Box::new(Tail::topic(&kafka, &kafka.topic(Topic::Quotas), From::Beginning)?))
+        };
+        Ok(Self::Kafka { kafka, quotas })
+    }
+
+    /// Begins to listen; reports may be sent.
+    pub(super) fn open(
+        self,
+        settings: &Settings,
+        keeper: Arc<Keeper>,
+        node_id: &str,
+        registry: &Registry,
+        stop: &Stop,
+    ) -> anyhow::Result<Centre> {
+        match self {
+            Self::Kafka { kafka, quotas } => {
+                let ids = settings.schema_ids(&kafka, stop);
+                let following = follow(quotas, keeper, node_id, Arc::clone(&ids), stop)?;
+                let publisher = Arc::new(Publisher::new(&kafka, Arc::new(Deliveries::default()))?);
+                let topic = kafka.topic(Topic::Load);
+                let reporting = Reporting::start(Arc::clone(&publisher), topic, ids, trace_seed(), stop)?;
+                Ok(Centre::Kafka { reporting, publisher, following })
+            }
+            Self::Gateway(link) => Ok(Centre::Gateway(Link::start(link, apply(keeper), registry)?)),
+        }
+    }
+}
+
+impl Centre {
+    /// Hands a report over; `false` where nobody sends any more.
+    pub(super) fn send(&self, report: LoadReport) -> bool {
+        match self {
+            Self::Kafka { reporting, .. } => reporting.send(report),
+            Self::Gateway(link) => link.send(report),
+        }
+    }
+
+    /// Waits for what was handed over.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Kafka { reporting, publisher, following } => {
+                reporting.finish()?;
+                crate::commands::drain(&publisher, || true)?;
+                following.finish();
+            }
+            Self::Gateway(link) => link.finish(),
+        }
+        Ok(())
+    }
+}
+
+/// What a gateway passes on is decoded here, by the ids of the catalogue.
+fn apply(keeper: Arc<Keeper>) -> OnUpdate {
+    let mut decoder = Decoder::new(Arc::new(CatalogueIds));
+    Box::new(move |value, kept| match decoder.decode::<QuotaCommand>(value) {
+        Ok(command) => keeper.apply(command, if kept { Heard::Kept } else { Heard::Live }),
+        Err(e) => tracing::warn!("a quota command from the gateway: {e}"),
+    })
+}
+
+/// Every start of an edge begins traces of its own.
+fn trace_seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX) ^ u64::from(std::process::id()) << 40
+}

@@ -1,0 +1,20 @@
+//! The way between edges and the centre for edges that have no Kafka: gRPC over HTTP/2, both its ends.
+//!
+//! ```text
+//! edge: link ══ ReportBatch, ReportAck, QuotaUpdate (proto, batch) ══ server: load, dead-letters <─> Kafka <─> quotas
+//! ```
+//!
+//! `server` is what `tidegate gateway` runs, `link` what `tidegate edge --gateway` runs; both know the broker crate or the
+//! edge's parts, and none of the stages and sinks. `batch` and `judge` are pure.
+
+pub mod batch;
+mod error;
+mod judge;
+pub mod link;
+pub mod proto;
+pub mod server;
+
+pub use error::GatewayError;
+pub use judge::{Accepted, Judge};
+pub use link::Link;
+pub use server::{Gateway, Limits, Security, TlsFiles};

@@ -1,0 +1,183 @@
+//! From one gateway to the next: who is tried when, and what is kept meanwhile.
+//!
+//! ```text
+//! breaker permits? ─ no ──> wait, collecting reports
+//!     └ yes ─> session with the current address ─┬─ told to move ─> the next address
+//!                                                └─ failed ───────> the breaker counts, the next address
+//! ```
+
+use std::time::Duration;
+
+use tidegate_producers::edge::{Breaker, BreakerState, Outbox, Parcel, Permission, Transition};
+use tidegate_schemas::Encoder;
+use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::TraceContext;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::metrics::LinkMetrics;
+use super::{LinkSettings, OnUpdate};
+
+/// Reports of one batch.
+const BATCH: usize = 64;
+/// After a failure, while the breaker is closed.
+const PAUSE: Duration = Duration::from_millis(500);
+/// After the word to move: the next gateway may be the same one.
+const MOVE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How the time with one gateway ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The agent ends.
+    Finished,
+    /// The gateway stops and sent us on.
+    Moved,
+    /// It does not answer, or no longer, or refuses.
+    Failed(String),
+}
+
+/// The link's state between sessions.
+pub(super) struct Runner {
+    pub(super) settings: LinkSettings,
+    pub(super) inbox: mpsc::Receiver<LoadReport>,
+    pub(super) outbox: Outbox,
+    pub(super) on_update: OnUpdate,
+    pub(super) metrics: LinkMetrics,
+    encoder: Encoder,
+    breaker: Breaker,
+    began: Instant,
+    /// Which address is next.
+    at: usize,
+    /// The last failure that was said.
+    said: String,
+}
+
+impl Runner {
+    pub(super) fn new(
+        settings: LinkSettings,
+        encoder: Encoder,
+        inbox: mpsc::Receiver<LoadReport>,
+        on_update: OnUpdate,
+        metrics: LinkMetrics,
+    ) -> Self {
+        let outbox = Outbox::new(settings.kept, BATCH);
+        let (breaker, began) = (Breaker::default(), Instant::now());
+        Self { settings, inbox, outbox, on_update, metrics, encoder, breaker, began, at: 0, said: String::new() }
+    }
+
+    /// Until the agent ends.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.breaker.ask(self.began.elapsed()) {
+                Permission::Granted(transition) => self.note(transition),
+                Permission::Refused(wait) => {
+                    if !self.collect(wait.max(Duration::from_millis(1))).await {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            let address = self.settings.addresses[self.at % self.settings.addresses.len()].clone();
+            let ended = self.session(&address).await;
+            self.metrics.connected.set(0);
+            let dropped = self.outbox.link_broke();
+            self.lost(dropped);
+            let pause = match ended {
+                Ended::Finished => break,
+                Ended::Moved => {
+                    self.moved(&address);
+                    MOVE_PAUSE
+                }
+                Ended::Failed(why) => {
+                    self.failed(&address, why);
+                    PAUSE
+                }
+            };
+            if !self.collect(pause).await {
+                break;
+            }
+        }
+        let left = self.outbox.waiting();
+        if left > 0 {
+            tracing::warn!("ended with {left} reports that no gateway acknowledged");
+        }
+    }
+
+    /// Collects reports for so long; `false`: the agent ends.
+    async fn collect(&mut self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            tokio::select! {
+                report = self.inbox.recv() => match report {
+                    Some(report) => self.keep(&report),
+                    None => return false,
+                },
+                () = tokio::time::sleep_until(until) => return true,
+            }
+        }
+    }
+
+    /// Puts a report where it waits for a gateway.
+    pub(super) fn keep(&mut self, report: &LoadReport) {
+        let mut value = Vec::new();
+        if let Err(e) = self.encoder.encode(report, &mut value) {
+            tracing::error!("a report is left out: {e}");
+            return;
+        }
+        let trace = TraceContext::root(self.settings.trace_seed, &report.node_id, report.sequence);
+        let key = report.node_id.clone().into_bytes();
+        let dropped = self.outbox.push(Parcel { key, value, traceparent: trace.traceparent() });
+        self.lost(dropped);
+        self.show();
+    }
+
+    fn lost(&self, dropped: usize) {
+        if dropped > 0 {
+            tracing::warn!("{dropped} of the oldest reports are dropped: too many wait for a gateway");
+            self.metrics.reported("dropped", dropped);
+        }
+    }
+
+    pub(super) fn show(&self) {
+        self.metrics.waiting.set(i64::try_from(self.outbox.unacknowledged()).unwrap_or(i64::MAX));
+    }
+
+    /// A gateway acknowledged something: the way is open.
+    pub(super) fn succeeded(&mut self) {
+        let transition = self.breaker.succeeded();
+        self.note(transition);
+        self.said.clear();
+    }
+
+    fn moved(&mut self, address: &str) {
+        tracing::info!("{address} is stopping: on to another gateway");
+        self.metrics.attempted("moved");
+        self.at += 1;
+        // A trial without an acknowledgement has not succeeded.
+        if self.breaker.state() == BreakerState::HalfOpen {
+            let transition = self.breaker.failed(self.began.elapsed());
+            self.note(transition);
+        }
+    }
+
+    fn failed(&mut self, address: &str, why: String) {
+        self.metrics.attempted("failed");
+        self.at += 1;
+        let why = format!("{address}: {why}");
+        if why == self.said {
+            tracing::debug!("{why}");
+        } else {
+            tracing::warn!("{why}");
+            self.said = why;
+        }
+        let transition = self.breaker.failed(self.began.elapsed());
+        self.note(transition);
+    }
+
+    fn note(&self, transition: Option<Transition>) {
+        if let Some((from, to)) = transition {
+            tracing::info!("the way to the centre: {} -> {}", from.name(), to.name());
+            self.metrics.changed(to);
+        }
+    }
+}

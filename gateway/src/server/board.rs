@@ -1,0 +1,208 @@
+//! The last quota command of each node, as bytes, and who waits for the next. It decides by the key and decodes nothing.
+//!
+//! ```text
+//! quotas ─ post(key, value) ─> last[key] ─> each watcher of the key: due[key] = value
+//! watch(keys) ─> Watcher: what is held of them is due at once ─ next ─> the newest of each node, oldest change first
+//! ```
+//!
+//! A watcher holds at most one command a node, so a slow edge costs no more than its nodes, and gets the newest.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+use crate::proto::QuotaUpdate;
+
+/// The board of one gateway.
+#[derive(Debug)]
+pub(super) struct Board {
+    posts: Mutex<Posts>,
+    caught_up: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Posts {
+    last: HashMap<Bytes, Bytes>,
+    watchers: HashMap<Bytes, Vec<Arc<Due>>>,
+}
+
+/// What one watcher is still to be told.
+#[derive(Debug, Default)]
+struct Due {
+    changes: Mutex<Changes>,
+    more: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    order: VecDeque<Bytes>,
+    newest: HashMap<Bytes, (Bytes, bool)>,
+}
+
+/// Who waits for the commands of some nodes.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    board: Arc<Board>,
+    keys: Vec<Bytes>,
+    due: Arc<Due>,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self { posts: Mutex::default(), caught_up: watch::Sender::new(false) }
+    }
+}
+
+impl Board {
+    /// A command, or a tombstone, of a node: the newest there is.
+    pub(super) fn post(&self, key: Bytes, value: Option<Bytes>) {
+        let mut posts = lock(&self.posts);
+        let Some(value) = value else {
+            posts.last.remove(&key);
+            return;
+        };
+        for watcher in posts.watchers.get(&key).into_iter().flatten() {
+            watcher.tell(&key, &value, false);
+        }
+        posts.last.insert(key, value);
+    }
+
+    /// The topic was read to its end as it was at the start.
+    pub(super) fn is_caught_up(&self) {
+        self.caught_up.send_replace(true);
+    }
+
+    /// Whether it was.
+    pub(super) fn has_caught_up(&self) -> bool {
+        *self.caught_up.borrow()
+    }
+
+    /// Ready once it was.
+    pub(super) async fn caught_up(&self) {
+        drop(self.caught_up.subscribe().wait_for(|done| *done).await);
+    }
+
+    /// Nodes held.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.posts).last.len()
+    }
+
+    /// Waits for the commands of these nodes; those that are held are due at once.
+    pub(super) fn watch(self: &Arc<Self>, mut keys: Vec<Bytes>) -> Watcher {
+        keys.sort_unstable();
+        keys.dedup();
+        let due = Arc::new(Due::default());
+        let mut posts = lock(&self.posts);
+        for key in &keys {
+            if let Some(value) = posts.last.get(key) {
+                due.tell(key, value, true);
+            }
+            posts.watchers.entry(key.clone()).or_default().push(Arc::clone(&due));
+        }
+        drop(posts);
+        Watcher { board: Arc::clone(self), keys, due }
+    }
+}
+
+impl Due {
+    fn tell(&self, key: &Bytes, value: &Bytes, kept: bool) {
+        let mut changes = lock(&self.changes);
+        if changes.newest.insert(key.clone(), (value.clone(), kept)).is_none() {
+            changes.order.push_back(key.clone());
+        }
+        drop(changes);
+        self.more.notify_one();
+    }
+
+    fn take(&self) -> Option<QuotaUpdate> {
+        let mut changes = lock(&self.changes);
+        let key = changes.order.pop_front()?;
+        let (value, kept) = changes.newest.remove(&key)?;
+        Some(QuotaUpdate { key, value, kept })
+    }
+}
+
+impl Watcher {
+    /// The next command.
+    pub(super) async fn next(&self) -> QuotaUpdate {
+        loop {
+            if let Some(update) = self.due.take() {
+                return update;
+            }
+            self.due.more.notified().await;
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let mut posts = lock(&self.board.posts);
+        for key in &self.keys {
+            if let Some(watchers) = posts.watchers.get_mut(key) {
+                watchers.retain(|due| !Arc::ptr_eq(due, &self.due));
+                if watchers.is_empty() {
+                    posts.watchers.remove(key);
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(watcher: &Watcher) -> Vec<(Bytes, Bytes, bool)> {
+        std::iter::from_fn(|| watcher.due.take()).map(|u| (u.key, u.value, u.kept)).collect()
+    }
+
+    fn post(board: &Board, key: &'static str, value: &'static str) {
+        board.post(key.into(), Some(value.into()));
+    }
+
+    #[test]
+    fn the_last_of_each_node_is_told_at_once_and_then_each_new_one_of_no_other() {
+        let board = Arc::new(Board::default());
+        post(&board, "a", "1");
+        post(&board, "a", "2");
+        post(&board, "b", "3");
+        let watcher = board.watch(vec!["a".into(), "c".into(), "a".into()]);
+        assert_eq!(told(&watcher), [("a".into(), "2".into(), true)]);
+        post(&board, "b", "4");
+        post(&board, "c", "5");
+        post(&board, "a", "6");
+        assert_eq!(told(&watcher), [("c".into(), "5".into(), false), ("a".into(), "6".into(), false)]);
+    }
+
+    #[test]
+    fn a_slow_watcher_is_told_the_newest_of_each_node_once() {
+        let board = Arc::new(Board::default());
+        post(&board, "a", "1");
+        let watcher = board.watch(vec!["a".into()]);
+        for value in ["2", "3", "4"] {
+            post(&board, "a", value);
+        }
+        assert_eq!(told(&watcher), [("a".into(), "4".into(), false)]);
+        post(&board, "a", "5");
+        assert_eq!(told(&watcher), [("a".into(), "5".into(), false)]);
+    }
+
+    #[test]
+    fn who_has_gone_leaves_nothing_behind_and_a_tombstone_is_no_command() {
+        let board = Arc::new(Board::default());
+        let (one, other) = (board.watch(vec!["a".into()]), board.watch(vec!["a".into(), "b".into()]));
+        drop(one);
+        assert_eq!(lock(&board.posts).watchers.values().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+        drop(other);
+        assert!(lock(&board.posts).watchers.is_empty());
+        post(&board, "a", "1");
+        board.post("a".into(), None);
+        assert_eq!((board.len(), told(&board.watch(vec!["a".into()]))), (0, Vec::new()));
+    }
+}

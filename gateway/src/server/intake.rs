@@ -1,0 +1,200 @@
+//! A batch into Kafka.
+//!
+//! ```text
+//! ReportBatch ─ unpack ─> records ─ granted? ─ Judge ─┬─> load
+//!      │ bad                │ not                     └─> dead-letters   ─ delivery reports ─> Tickets ─> ReportAck
+//!      └────────────────────┴─> Status, counted, nothing published
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tidegate_broker::{
+    BrokerError, DeadLetter, DeadLetterBox, KafkaSettings, Outgoing, Publisher, RawRecord, Rejection, Source,
+};
+use tidegate_schemas::trace::TRACEPARENT;
+use tidegate_schemas::{SchemaIds, Topic, partition};
+use tokio::sync::{Semaphore, oneshot};
+use tonic::Status;
+
+use super::limits::Limits;
+use super::metrics::{Counted, GatewayMetrics};
+use super::security::{Doorman, Peer};
+use super::tickets::{Outcome, Tickets};
+use crate::batch::{BadBatch, unpack};
+use crate::error::GatewayError;
+use crate::judge::Judge;
+use crate::proto::{Record, ReportAck, ReportBatch};
+
+/// Name of the gateway in dead letters.
+const STAGE: &str = "gateway";
+/// Batches that are handed to Kafka at a time; more would only wait for the same queue.
+const AT_A_TIME: usize = 4;
+/// Between two looks at a full queue.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// The way of batches into Kafka.
+#[derive(Debug)]
+pub(super) struct Intake {
+    publisher: Publisher,
+    tickets: Arc<Tickets>,
+    letters: DeadLetterBox,
+    topic: Arc<str>,
+    partitions: i32,
+    judge: Judge,
+    limits: Limits,
+    doorman: Arc<Doorman>,
+    metrics: GatewayMetrics,
+    turns: Semaphore,
+}
+
+/// A batch that is on its way to Kafka.
+#[derive(Debug)]
+pub(super) struct Taken {
+    ack: ReportAck,
+    outcome: oneshot::Receiver<Outcome>,
+    _counted: Counted,
+}
+
+impl Intake {
+    /// Asks the brokers for the topics.
+    pub(super) fn new(
+        kafka: &KafkaSettings,
+        ids: &dyn SchemaIds,
+        limits: Limits,
+        doorman: Arc<Doorman>,
+        metrics: GatewayMetrics,
+    ) -> Result<Self, GatewayError> {
+        let topic = kafka.topic(Topic::Load);
+        let partitions = kafka.partition_count(&topic, Duration::from_secs(10))?;
+        let tickets = Arc::new(Tickets::default());
+        let publisher = Publisher::within_topics(kafka, Arc::clone(&tickets) as _, &[Topic::Load, Topic::DeadLetters])?;
+        Ok(Self {
+            publisher,
+            tickets,
+            letters: DeadLetterBox::new(kafka, STAGE)?,
+            topic: topic.into(),
+            partitions,
+            judge: Judge::new(ids, now_ms().unsigned_abs())?,
+            limits,
+            doorman,
+            metrics,
+            turns: Semaphore::new(AT_A_TIME),
+        })
+    }
+
+    /// Hands a batch to Kafka's client; waits while its queue is full. Of a batch that is refused nothing is published.
+    pub(super) async fn take(self: &Arc<Self>, batch: ReportBatch, peer: &Peer) -> Result<Taken, Status> {
+        let turn = self.turns.acquire().await.map_err(|_| super::drain::move_on())?;
+        let (own, id, peer) = (Arc::clone(self), batch.id, peer.clone());
+        let handed = tokio::task::spawn_blocking(move || {
+            let records = unpack(&batch, own.limits.batch).map_err(|bad| own.refuse(&bad))?;
+            own.admit(&peer, records.iter().map(|record| &record.key[..]))?;
+            Ok(own.publish(id, &records))
+        });
+        let taken = handed.await.map_err(|e| Status::internal(e.to_string()))?;
+        drop(turn);
+        taken
+    }
+
+    fn refuse(&self, bad: &BadBatch) -> Status {
+        self.metrics.refuse("bad-batch");
+        self.metrics.batches.with_label_values(&["refused"]).inc();
+        let said = bad.to_string();
+        if bad.is_size() { Status::out_of_range(said) } else { Status::invalid_argument(said) }
+    }
+
+    /// Asks whether an edge may speak for these nodes, and counts where it may not.
+    pub(super) fn admit<'n>(&self, peer: &Peer, nodes: impl Iterator<Item = &'n [u8]>) -> Result<(), Status> {
+        self.doorman.admit(peer, nodes).inspect_err(|status| {
+            let is_known = status.code() == tonic::Code::PermissionDenied;
+            self.metrics.refuse(if is_known { "not-granted" } else { "unknown-edge" });
+        })
+    }
+
+    /// Sends every record, or its dead letter.
+    fn publish(&self, id: u64, records: &[Record]) -> Taken {
+        let (ticket, outcome) = self.tickets.open(records.len());
+        let _counted = Counted::of(self.metrics.in_flight.clone());
+        let mut judge = self.judge.clone();
+        let mut ack = ReportAck { id, ..ReportAck::default() };
+        let mut sent = 0;
+        let ended = records.iter().try_for_each(|record| {
+            match judge.judge(record, now_ms()) {
+                Ok(accepted) => {
+                    ack.accepted += 1;
+                    let outgoing = Outgoing {
+                        topic: &self.topic,
+                        key: Some(&record.key),
+                        payload: Some(&accepted.value),
+                        headers: &[(TRACEPARENT, Some(accepted.traceparent.as_bytes()))],
+                        ..Outgoing::default()
+                    };
+                    self.publisher.send_with(&outgoing, ticket, wait)?;
+                }
+                Err(why) => {
+                    ack.set_aside += 1;
+                    if ack.first_reason.is_empty() {
+                        ack.first_reason.clone_from(&why.message);
+                    }
+                    self.set_aside(record, why, ticket)?;
+                }
+            }
+            sent += 1;
+            Ok(())
+        });
+        self.tickets.close(ticket, records.len() - sent, ended);
+        Taken { ack, outcome, _counted }
+    }
+
+    /// The letter's source is where the record would have gone, so that a replay sends it there; it has no offset.
+    fn set_aside(&self, record: &Record, why: Rejection, ticket: usize) -> Result<(), BrokerError> {
+        let to = partition::partition_of(&record.key, self.partitions);
+        let source = Source { topic: Arc::clone(&self.topic), partition: to, offset: -1 };
+        let trace = Some(record.traceparent.as_bytes().to_vec()).filter(|trace| !trace.is_empty());
+        let raw = RawRecord {
+            timestamp: Some(now_ms()),
+            key: Some(record.key.to_vec()),
+            value: Some(record.value.to_vec()),
+            headers: trace.map(|trace| (TRACEPARENT.to_owned(), Some(trace))).into_iter().collect(),
+            ..RawRecord::default()
+        };
+        self.letters.send(&DeadLetter::of_raw(raw, source, why), &self.publisher, ticket, wait)
+    }
+
+    /// Waits until Kafka has all of a batch.
+    pub(super) async fn acknowledgement(&self, taken: Taken) -> Result<ReportAck, Status> {
+        let Taken { ack, outcome, .. } = taken;
+        let failed = |why: String| {
+            self.metrics.batches.with_label_values(&["failed"]).inc();
+            tracing::warn!("a batch did not reach Kafka: {why}");
+            Status::unavailable(format!("the batch did not reach Kafka: {why}"))
+        };
+        match outcome.await {
+            Ok(Ok(())) => {
+                self.metrics.batches.with_label_values(&["acknowledged"]).inc();
+                self.metrics.records.with_label_values(&["accepted"]).inc_by(ack.accepted.into());
+                self.metrics.records.with_label_values(&["set_aside"]).inc_by(ack.set_aside.into());
+                Ok(ack)
+            }
+            Ok(Err(e)) => Err(failed(e.to_string())),
+            Err(_) => Err(failed("the gateway lost its producer".into())),
+        }
+    }
+
+    /// Waits for what is on the way, at most so long.
+    pub(super) fn finish(&self, patience: Duration) {
+        if let Err(e) = self.publisher.flush(patience) {
+            tracing::warn!("{e}; the edges send them again");
+        }
+    }
+}
+
+fn wait() {
+    std::thread::sleep(LOOK);
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,7 @@
+//! The gateway's server against an embedded broker, by the generated client.
+
+#![expect(clippy::unwrap_used, reason = "a panic is the report")]
+
+mod security;
+mod service;
+mod site;
