@@ -19,6 +19,7 @@ pub mod brokers;
 pub mod cache;
 pub mod client;
 pub mod compose_tools;
+pub mod debian;
 pub mod faults;
 pub mod groups;
 pub mod kafka;

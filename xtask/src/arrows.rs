@@ -11,19 +11,24 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-quota", "tidegate-schemas"]),
     ("tidegate-sinks", &["tidegate-broker", "tidegate-schemas"]),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
-    ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
+    ("tidegate-alerts", &[]),
+    (
+        "tidegate-stages",
+        &["tidegate-alerts", "tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"],
+    ),
     ("tidegate-backtest", AROUND_STAGES),
     ("tidegate-explain", AROUND_STAGES),
     (
         "tidegate",
         &[
+            "tidegate-alerts",
             "tidegate-backtest",
             "tidegate-broker",
             "tidegate-explain",
@@ -36,10 +41,14 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "tidegate-stages",
         ],
     ),
-    ("tidegate-fuzz", &["tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"]),
+    (
+        "tidegate-fuzz",
+        &["tidegate-alerts", "tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"],
+    ),
     (
         "tidegate-tests",
         &[
+            "tidegate-alerts",
             "tidegate-broker",
             "tidegate-forecast",
             "tidegate-producers",
@@ -53,9 +62,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 /// Libraries that only some rooms may know.
-const ONLY_IN: [(&str, &[&str]); 3] = [
+const ONLY_IN: [(&str, &[&str]); 4] = [
     ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
     ("burn", &["tidegate-forecast"]),
+    ("promql-parser", &["tidegate-alerts"]),
     ("tokio", &["tidegate", "tidegate-sinks", "tidegate-tests"]),
 ];
 
