@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     backtest, completions, control, dead_letters, demo, edge, explain, record, replay, run, schemas, simulate, topics,
-    train, watch, what_if,
+    train, validate, watch, what_if,
 };
 use crate::exit;
 
@@ -77,6 +77,7 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     Control(control::Control),
     DeadLetters(dead_letters::DeadLetters),
+    Validate(validate::Validate),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),

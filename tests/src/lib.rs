@@ -13,6 +13,7 @@
 //!
 //! A part that this machine can not have is named by [`parts`]: a failure in CI, a skip with its reason elsewhere.
 
+pub mod alertmanager;
 pub mod bench;
 pub mod binary;
 pub mod brokers;

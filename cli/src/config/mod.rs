@@ -17,6 +17,7 @@
 //! lease_s = 300
 //! ```
 
+mod alerts;
 mod edge;
 mod processing;
 mod quota;
@@ -34,6 +35,7 @@ use tidegate_schemas::{CatalogueIds, SchemaIds};
 use crate::args::Common;
 use crate::exit::{self, failure};
 
+pub(crate) use alerts::Alerts;
 pub(crate) use edge::Edge;
 pub(crate) use processing::{Guarantee, Processing, Restore};
 pub(crate) use quota::{Quota, Share};
@@ -63,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) forecast: Forecast,
     pub(crate) quota: Quota,
     pub(crate) deliver: Deliver,
+    pub(crate) alerts: Alerts,
     pub(crate) edge: Edge,
 }
 

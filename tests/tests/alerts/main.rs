@@ -1,7 +1,11 @@
-//! Alert rules: the same meaning as in Prometheus, held against its own `promtool`.
+//! Alerts: rules with the same meaning as in Prometheus, held against its own `promtool`; the stage through the built binary; the sink to
+//! a real Alertmanager.
 
+mod alertmanager;
 mod cases;
 mod promtool;
+mod stage;
+mod validate;
 
 use tidegate_tests::debian;
 
