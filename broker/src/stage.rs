@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidegate_schemas::Topic;
-use tidegate_schemas::records::{Cause, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Alert, Cause, Checkpoint, Control, Forecast, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::trace::TraceContext;
 
 use crate::past::Past;
@@ -127,6 +127,16 @@ macro_rules! keyed_by_pool {
     )*};
 }
 keyed_by_pool!(Forecast, QuotaCommand);
+
+/// Where the forecasts of its node or pool are, so that what fires can be read back beside them.
+impl Keyed for Alert {
+    fn key(&self) -> &str {
+        &self.fingerprint
+    }
+    fn partition_key(&self) -> &str {
+        self.labels.get("pool").filter(|pool| !pool.is_empty()).unwrap_or(&self.node_id)
+    }
+}
 
 /// A stage of the pipeline.
 ///

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     backtest, completions, control, dead_letters, demo, edge, explain, gateway, record, replay, run, schemas, simulate,
-    topics, trace, train, watch, what_if,
+    topics, trace, train, validate, watch, what_if,
 };
 use crate::exit;
 
@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Trace(trace::Trace),
     Control(control::Control),
     DeadLetters(dead_letters::DeadLetters),
+    Validate(validate::Validate),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),

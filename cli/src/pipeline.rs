@@ -1,7 +1,8 @@
 //! The whole way of the data: which stages and sinks run, each on its own thread.
 //!
 //! ```text
-//! load ─> forecast ─> forecasts ─> quota ─> quotas ─> deliver ─> webhook, folder
+//! load ─> forecast ─> forecasts ─> quota  ─> quotas ─> deliver      ─> webhook, folder
+//!                          └────> alerts ─> alerts ─> alertmanager ─> Alertmanagers
 //! spans ─> export ─> an OTLP backend
 //! ```
 
@@ -10,12 +11,13 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use prometheus::Registry;
-use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus, run_sink, run_stage};
+use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus, run_follower, run_sink, run_stage};
 use tidegate_forecast::{Artifact, Model};
 use tidegate_schemas::SchemaIds;
+use tidegate_sinks::alertmanager::Alertmanagers;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
 use tidegate_sinks::export::{Backend, BodyCompression, ExportMetrics, SpanExport};
-use tidegate_stages::{ForecastStage, QuotaStage, primed};
+use tidegate_stages::{AlertsStage, Firing, ForecastStage, QuotaStage, primed};
 
 use crate::config::{self, Restore, Settings};
 use crate::exit::{self, failure};
@@ -27,8 +29,12 @@ pub(crate) enum Work {
     Forecast,
     /// Forecasts to quota commands.
     Quota,
+    /// Forecasts to alerts, by rules.
+    Alerts,
     /// Quota commands to a webhook and to files.
     Deliver,
+    /// Alerts to one or several Alertmanagers.
+    Alertmanager,
     /// Spans to an OTLP backend.
     Export,
 }
@@ -65,6 +71,17 @@ impl Pipeline<'_> {
                 let stage = QuotaStage::new(primed(self.settings.quota()?, &model(self.settings)?));
                 self.spawn(work, "quota", move |job| run_stage(stage, job))
             }
+            Work::Alerts => {
+                let rules = Arc::new(self.settings.alerts.rules()?);
+                let stage = AlertsStage::new(rules, self.settings.quota()?.rails.max_scale);
+                let stage = stage.with_metrics(Firing::new(self.registry)?);
+                self.spawn(work, "alerts", move |job| run_stage(stage, job))
+            }
+            Work::Alertmanager => {
+                let alerts = &self.settings.alerts;
+                let sink = Alertmanagers::new(&alerts.alertmanagers(), alerts.page_url.clone(), self.registry)?;
+                self.spawn(work, "alertmanager", move |job| run_follower(sink, job))
+            }
             Work::Deliver => {
                 let sink = QuotaDelivery::new(targets(self.settings)?);
                 self.spawn(work, "deliver", move |job| run_sink(sink, job))
@@ -83,7 +100,11 @@ impl Pipeline<'_> {
                 let by_state = ["tidegate_forecasts_total", "Forecasts published, by the node's state.", "state"];
                 metrics.counting(self.registry, name, by_state)?
             }
-            Work::Quota | Work::Deliver | Work::Export => metrics,
+            Work::Alerts => {
+                let by_status = ["tidegate_alerts_total", "Alerts published, by whether they fire.", "status"];
+                metrics.counting(self.registry, name, by_status)?
+            }
+            Work::Quota | Work::Deliver | Work::Alertmanager | Work::Export => metrics,
         })
     }
 

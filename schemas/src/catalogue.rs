@@ -41,7 +41,7 @@ pub struct SchemaVersion {
 }
 
 /// All versions, oldest first.
-pub const VERSIONS: [SchemaVersion; 10] = [
+pub const VERSIONS: [SchemaVersion; 12] = [
     version(1, RecordKind::LoadReport, 1, include_str!("../avro/load_report.avsc")),
     version(2, RecordKind::Forecast, 1, include_str!("../avro/forecast.avsc")),
     version(3, RecordKind::QuotaCommand, 1, include_str!("../avro/quota_command.avsc")),
@@ -51,7 +51,9 @@ pub const VERSIONS: [SchemaVersion; 10] = [
     version(7, RecordKind::Forecast, 2, include_str!("../avro/forecast_v2.avsc")),
     version(8, RecordKind::QuotaCommand, 2, include_str!("../avro/quota_command_v2.avsc")),
     version(9, RecordKind::Checkpoint, 1, include_str!("../avro/checkpoint.avsc")),
-    version(11, RecordKind::Span, 2, include_str!("../avro/span_v2.avsc")),
+    version(10, RecordKind::Forecast, 3, include_str!("../avro/forecast_v3.avsc")),
+    version(11, RecordKind::Alert, 2, include_str!("../avro/alert_v2.avsc")),
+    version(12, RecordKind::Span, 2, include_str!("../avro/span_v2.avsc")),
 ];
 
 const fn version(id: u32, kind: RecordKind, version: u32, text: &'static str) -> SchemaVersion {
@@ -171,7 +173,7 @@ pub enum Topic {
     Checkpoints,
     /// Operators' words.
     Controls,
-    /// Alerts.
+    /// Alerts: those that fire are the state of the alerts stage.
     Alerts,
     /// Records that could not be processed.
     DeadLetters,
@@ -252,8 +254,8 @@ impl Topic {
     #[must_use]
     pub fn partition_by(self) -> PartitionBy {
         match self {
-            Self::Load | Self::Spans | Self::Alerts => PartitionBy::Key,
-            Self::Forecasts | Self::Quotas => PartitionBy::PoolOrNode,
+            Self::Load | Self::Spans => PartitionBy::Key,
+            Self::Forecasts | Self::Quotas | Self::Alerts => PartitionBy::PoolOrNode,
             Self::Controls => PartitionBy::Single,
             Self::Checkpoints | Self::DeadLetters => PartitionBy::Source,
         }

@@ -162,6 +162,9 @@ fn a_forecast() -> Forecast {
         sequence: 2,
         base_quota: 10.0,
         quota_in_force: Some(12.0),
+        quota_sequence: Some(5),
+        requests_total: Some(7),
+        requests_failed_total: Some(0),
         current: Load { cpu: 0.1, memory: 0.2 },
         measured_at: MeasuredAt { cpu: 1, memory: 0 },
         path_cpu: vec![0.1; 5],
@@ -218,6 +221,8 @@ fn alerts_and_controls_go_through_their_bytes() {
             annotations: text("a"),
             value: 1.5,
             starts_at: 1,
+            fired_at: 2,
+            reported_at: 3,
             ends_at: None,
             cause: cause(),
         },
@@ -300,10 +305,17 @@ fn written_with<T: Record>(version: u32, record: &T) -> Vec<u8> {
 }
 
 #[test]
-fn version_1_forecasts_and_commands_are_read_with_defaults() {
+fn older_forecasts_commands_and_alerts_are_read_with_defaults() {
     let mut decoder = Decoder::new(Arc::new(CatalogueIds));
     let forecast: Forecast = decoder.decode(&written_with(1, &a_forecast())).unwrap();
-    assert_eq!(forecast, Forecast { measured_at: MeasuredAt::default(), ..a_forecast() });
+    let without_requests =
+        Forecast { quota_sequence: None, requests_total: None, requests_failed_total: None, ..a_forecast() };
+    assert_eq!(forecast, Forecast { measured_at: MeasuredAt::default(), ..without_requests.clone() });
+    let forecast: Forecast = decoder.decode(&written_with(2, &a_forecast())).unwrap();
+    assert_eq!(forecast, without_requests);
+    let alert = Alert { fingerprint: "f".into(), starts_at: 1, fired_at: 2, reported_at: 3, ..Alert::default() };
+    let old: Alert = decoder.decode(&written_with(1, &alert)).unwrap();
+    assert_eq!(old, Alert { fired_at: 0, reported_at: 0, ..alert });
     let command: QuotaCommand = decoder.decode(&written_with(1, &a_command())).unwrap();
     let wanted = QuotaCommand { forecast_p90: 0.0, mode: QuotaMode::Enforce, steering: Vec::new(), ..a_command() };
     assert_eq!(command, wanted);

@@ -1,5 +1,6 @@
-//! What takes records from topics out to people and machines: quota delivery, the live page, recordings, a decoded view.
+//! What takes records from topics out to people and machines: quota delivery, alerts to Alertmanager, the live page, recordings, a decoded view.
 
+pub mod alertmanager;
 pub mod deliver;
 pub mod error;
 pub mod export;

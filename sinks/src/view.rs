@@ -78,6 +78,7 @@ impl Viewer {
             Topic::Load => load(&value),
             Topic::Forecasts => forecast(&value),
             Topic::Quotas => quota(&value),
+            Topic::Alerts => alert(&value),
             Topic::Controls => control(&value),
             Topic::DeadLetters => dead_letter(record),
             _ => value.to_string(),
@@ -146,6 +147,24 @@ fn quota(v: &Value) -> String {
     let reason = v["reason"].as_str().unwrap_or_default();
     let mode = if v["mode"] == "RECOMMEND" { ", not enforced" } else { "" };
     format!("{}  {:<16}  quota {quota:.0} ({scale:.2} × base{mode})  {reason}", time(v), name(v))
+}
+
+/// When, of whom, what, since when or from when to when, and in what words.
+fn alert(v: &Value) -> String {
+    let at = |field: &str| v[field].as_u64().map(instant);
+    let status = v["status"].as_str().unwrap_or_default();
+    let about = match name(v) {
+        "" => v["labels"]["pool"].as_str().unwrap_or_default(),
+        node => node,
+    };
+    let rule = v["rule"].as_str().unwrap_or_default();
+    let summary = v["annotations"]["summary"].as_str().unwrap_or_default();
+    let fired = at("fired_at").unwrap_or_default();
+    let (when, since) = match at("ends_at") {
+        Some(ended) => (ended, format!("  (since {fired})")),
+        None => (fired, String::new()),
+    };
+    format!("{when}  {about:<16}  {status:<8}  {rule}{since}  {summary}")
 }
 
 /// From when on, of whom, what, until when, who and why.

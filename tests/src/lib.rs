@@ -13,12 +13,14 @@
 //!
 //! A part that this machine can not have is named by [`parts`]: a failure in CI, a skip with its reason elsewhere.
 
+pub mod alertmanager;
 pub mod bench;
 pub mod binary;
 pub mod brokers;
 pub mod cache;
 pub mod client;
 pub mod compose_tools;
+pub mod debian;
 pub mod faults;
 pub mod groups;
 pub mod kafka;

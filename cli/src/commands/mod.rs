@@ -16,6 +16,7 @@ pub(crate) mod simulate;
 pub(crate) mod topics;
 pub(crate) mod trace;
 pub(crate) mod train;
+pub(crate) mod validate;
 pub(crate) mod watch;
 pub(crate) mod what_if;
 
@@ -52,6 +53,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::WhatIf(what_if) => what_if.run(&common),
         Command::Control(control) => control.run(&common),
         Command::DeadLetters(letters) => letters.run(&common),
+        Command::Validate(validate) => validate.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),
         Command::Completions(completions) => completions.run(),

@@ -51,6 +51,15 @@ pub(crate) struct Run {
     /// export: compression of the requests [default: gzip]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "gzip|none", env = "TIDEGATE_OTLP_COMPRESSION")]
     otlp_compression: Option<BodyCompression>,
+    /// alerts: watch by the rules of this file, in Prometheus' format; may be given again [default: the shipped rules]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_RULES", value_delimiter = ',')]
+    rules: Vec<std::path::PathBuf>,
+    /// alertmanager: send alerts to these Alertmanagers, as http://HOST:9093
+    #[arg(long, value_name = "URL,…", env = "TIDEGATE_ALERTMANAGER")]
+    alertmanager: Option<String>,
+    /// alertmanager: the address of the live page, to which alerts lead
+    #[arg(long, value_name = "URL", env = "TIDEGATE_PAGE_URL")]
+    page_url: Option<String>,
     /// How often an answer may stand on the topics; exactly_once wants a real Kafka [default: at_least_once]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "GUARANTEE", env = "TIDEGATE_GUARANTEE")]
     guarantee: Option<Guarantee>,
@@ -117,6 +126,7 @@ impl Run {
         settings.export.compression = self.otlp_compression.or(settings.export.compression);
         settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
         settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
+        settings.alerts.lay_over(&self.rules, self.alertmanager.as_deref(), self.page_url.as_deref());
         Ok(settings)
     }
 
@@ -124,12 +134,15 @@ impl Run {
         let mut wanted = self.stages.clone();
         wanted.dedup();
         if wanted.is_empty() {
-            wanted = vec![Work::Forecast, Work::Quota];
+            wanted = vec![Work::Forecast, Work::Quota, Work::Alerts];
             if settings.deliver.webhook.is_some() || settings.deliver.folder.is_some() {
                 wanted.push(Work::Deliver);
             }
             if settings.export.otlp.is_some() {
                 wanted.push(Work::Export);
+            }
+            if !settings.alerts.alertmanagers().is_empty() {
+                wanted.push(Work::Alertmanager);
             }
         }
         wanted

@@ -17,6 +17,7 @@
 //! lease_s = 300
 //! ```
 
+mod alerts;
 mod edge;
 mod gateway;
 mod processing;
@@ -35,6 +36,7 @@ use tidegate_schemas::{CatalogueIds, SchemaIds};
 use crate::args::Common;
 use crate::exit::{self, failure};
 
+pub(crate) use alerts::Alerts;
 pub(crate) use edge::Edge;
 pub(crate) use gateway::Gateway;
 pub(crate) use processing::{Guarantee, Processing, Restore};
@@ -65,6 +67,7 @@ pub(crate) struct Settings {
     pub(crate) forecast: Forecast,
     pub(crate) quota: Quota,
     pub(crate) deliver: Deliver,
+    pub(crate) alerts: Alerts,
     pub(crate) export: Export,
     pub(crate) edge: Edge,
     pub(crate) gateway: Gateway,

@@ -30,7 +30,7 @@ pub(super) fn forecast() -> Forecast {
     let peak = json!({ "p50": 0.5, "p90": 0.7 });
     of_json(json!({
         "node_id": "node-0001", "pool": "web", "timestamp": 1_767_571_200_000_i64, "sequence": 9, "base_quota": 1000.0,
-        "quota_in_force": 900.0, "current": { "cpu": 0.5, "memory": 0.25 },
+        "quota_in_force": 900.0, "quota_sequence": 7, "requests_total": 12, "requests_failed_total": null, "current": { "cpu": 0.5, "memory": 0.25 },
         "measured_at": { "cpu": 1_767_571_200_000_i64, "memory": 0 }, "path_cpu": [0.1, 0.2, 0.3, 0.4, 0.5],
         "path_memory": [0.1, 0.2, 0.3, 0.4, 0.5], "peak_cpu": peak, "peak_memory": peak, "state": "READY",
         "model": "tide-2 01234567", "cause": cause(),
@@ -78,7 +78,7 @@ fn checkpoint() -> Checkpoint {
 fn alert() -> Alert {
     of_json(json!({
         "fingerprint": "0a1b", "rule": "hot", "status": "FIRING", "node_id": "node-0001", "labels": { "pool": "web", "a": "b" },
-        "annotations": { "summary": "hot" }, "value": 0.9, "starts_at": 1, "ends_at": null, "cause": cause(),
+        "annotations": { "summary": "hot" }, "value": 0.9, "starts_at": 1, "fired_at": 2, "reported_at": 3, "ends_at": null, "cause": cause(),
     }))
 }
 

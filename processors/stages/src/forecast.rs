@@ -274,6 +274,9 @@ fn forecast(received: &Received<LoadReport>, prediction: &Prediction, model: &st
         sequence: report.sequence,
         base_quota: report.base_quota,
         quota_in_force: report.quota_in_force,
+        quota_sequence: report.quota_sequence,
+        requests_total: report.requests_total,
+        requests_failed_total: report.requests_failed_total,
         current: Load { cpu: widen(prediction.cpu.current), memory: widen(prediction.memory.current) },
         measured_at: MeasuredAt {
             cpu: prediction.measured_ms[Resource::Cpu as usize].unwrap_or(0),

@@ -3,17 +3,22 @@
 //! ```text
 //! load ─> ForecastStage (tidegate-forecast) ─> forecasts ─> QuotaStage (tidegate-quota) ─> quotas
 //!                                               controls ─> ControlTable ──┘
+//!                                           └─> AlertsStage (tidegate-alerts) ─> alerts
 //! ```
 //!
 //! No Kafka, no clock: the driver in `tidegate-broker` carries the stages, and so does a test over a recorded file.
 
+mod alerts;
+mod checked;
 mod checkpoints;
 mod controls;
 mod forecast;
 mod nodes;
 mod prior;
 mod quota;
+mod readings;
 
+pub use alerts::{AlertsStage, Firing};
 pub use controls::ControlTable;
 pub use forecast::{ForecastStage, sample};
 pub use prior::primed;

@@ -11,6 +11,7 @@ use tidegate_quota::{Before, Decision, Figures, InForce, Inputs, Mode, Settings,
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Control, Forecast, ForecastState, Quantiles, QuotaCommand, QuotaMode};
 
+use crate::checked;
 use crate::controls::ControlTable;
 
 /// The stage.
@@ -88,25 +89,7 @@ impl Stage for QuotaStage {
     }
 
     fn check(&self, forecast: &Forecast, _: Option<&[u8]>, _: Option<i64>) -> Result<(), Rejection> {
-        let reject = |class, message: &str| Err(Rejection { class, message: message.to_owned() });
-        if forecast.node_id.is_empty() {
-            return reject("empty-node-id", "the node id is empty");
-        }
-        let numbers = [
-            forecast.peak_cpu.p50,
-            forecast.peak_cpu.p90,
-            forecast.peak_memory.p50,
-            forecast.peak_memory.p90,
-            forecast.current.cpu,
-            forecast.current.memory,
-        ];
-        if numbers.iter().any(|x| !x.is_finite()) {
-            return reject("bad-number", "a forecast value is not a finite number");
-        }
-        if !(forecast.base_quota.is_finite() && forecast.base_quota > 0.0) {
-            return reject("bad-base-quota", "base_quota is not a finite number above 0");
-        }
-        Ok(())
+        checked::forecast(forecast)
     }
 
     fn process(&mut self, batch: &[Received<Forecast>]) -> Vec<(usize, Verdict<QuotaCommand>)> {

@@ -17,8 +17,8 @@ pub enum AlertStatus {
     Resolved,
 }
 
-/// One alert; fields, units and defaults in `avro/alert.avsc`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One alert; fields, units and defaults in `avro/alert_v2.avsc`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Alert {
     pub fingerprint: String,
@@ -29,6 +29,8 @@ pub struct Alert {
     pub annotations: BTreeMap<String, String>,
     pub value: f64,
     pub starts_at: i64,
+    pub fired_at: i64,
+    pub reported_at: i64,
     pub ends_at: Option<i64>,
     pub cause: Cause,
 }

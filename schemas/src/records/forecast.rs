@@ -86,7 +86,7 @@ impl std::ops::AddAssign for ForecastsByState {
     }
 }
 
-/// One forecast; fields, units and defaults in `avro/forecast_v2.avsc`.
+/// One forecast; fields, units and defaults in `avro/forecast_v3.avsc`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Forecast {
@@ -96,6 +96,9 @@ pub struct Forecast {
     pub sequence: i64,
     pub base_quota: f64,
     pub quota_in_force: Option<f64>,
+    pub quota_sequence: Option<i64>,
+    pub requests_total: Option<i64>,
+    pub requests_failed_total: Option<i64>,
     pub current: Load,
     pub measured_at: MeasuredAt,
     pub path_cpu: Vec<f64>,

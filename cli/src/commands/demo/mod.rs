@@ -3,6 +3,7 @@
 //! ```text
 //! fleet or file ─> load ─> forecast ─> quota ─> quotas ─> back to the fleet
 //!                   └─────────┴── Observer ──┘  (page, scorecard, latency)
+//!                             └─> alerts ─> alerts ─> Alertmanager, where one is named
 //! ```
 //!
 //! Producer, stages and page know each other only through the topics, as in production.
@@ -60,13 +61,17 @@ pub(crate) struct Demo {
     /// Broker: embedded, or HOST:PORT of a real Kafka
     #[arg(long, value_name = "embedded|HOST:PORT", default_value = "embedded")]
     broker: String,
+    /// Send alerts to these Alertmanagers, as http://HOST:9093
+    #[arg(long, value_name = "URL,…", env = "TIDEGATE_ALERTMANAGER")]
+    alertmanager: Option<String>,
     #[command(flatten)]
     metrics: MetricsFlag,
 }
 
 impl Demo {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
-        let settings = Settings::load(common)?;
+        let mut settings = Settings::load(common)?;
+        settings.alerts.lay_over(&[], self.alertmanager.as_deref(), None);
         let stop = shutdown::on_signals()?;
         let listener = http::bind(&self.listen)?;
         let (embedded, kafka) = self.broker(&settings)?;
@@ -86,6 +91,11 @@ impl Demo {
             Pipeline { settings: &settings, kafka: &kafka, ids: Arc::clone(&ids), registry: &registry, stop: &stop };
         let watching = observer.watch(&kafka, &ids, &stop)?;
         let running = vec![pipeline.start(Work::Forecast)?, pipeline.start(Work::Quota)?];
+        // They answer nobody: the feed does not wait for them.
+        let mut beside = vec![pipeline.start(Work::Alerts)?];
+        if !settings.alerts.alertmanagers().is_empty() {
+            beside.push(pipeline.start(Work::Alertmanager)?);
+        }
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry.clone(),
@@ -96,7 +106,7 @@ impl Demo {
         let fed = feed.run(self.duration, &running);
         let summary = summary::of(&kafka, &observer, &running, &feed);
         stop.stop();
-        let ended = pipeline::join(running);
+        let ended = pipeline::join(running).and(pipeline::join(beside));
         for thread in watching {
             thread.join().unwrap_or_default();
         }

@@ -12,7 +12,8 @@ use crate::otlp_http;
 pub(super) fn serve(settings: &Settings, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
     let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
     if settings.edge.gateway.is_some() {
-        let said = "an agent behind a gateway takes no spans yet: leave --otlp-listen out, or let it reach Kafka itself";
+        let said =
+            "an agent behind a gateway takes no spans yet: leave --otlp-listen out, or let it reach Kafka itself";
         return Err(failure(exit::CONFIG, said));
     }
     let kafka = settings.kafka()?;
