@@ -1,7 +1,7 @@
 //! OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or gzip.
 //!
 //! ```text
-//! body ─> at most 16 MiB ─> gzip, at most 64 MiB ─> request ─> SpanReceiver (a thread of its own waits for Kafka) ─> response
+//! body ─> at most 16 MiB ─> gzip, at most 32 MiB ─> request ─> SpanReceiver (a thread of its own waits for Kafka) ─> response
 //! ```
 //!
 //! Answers by the specification: 200 with `partial_success` where spans were left out, 400 for what is no request, 413, 415, and
@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use flate2::read::GzDecoder;
 use tidegate_broker::Stop;
-use tidegate_otlp::Encoding;
+use tidegate_otlp::{Encoding, OtlpError};
 use tidegate_producers::ProducerError;
 use tidegate_producers::spans::SpanReceiver;
 
@@ -28,7 +28,7 @@ use crate::http;
 /// Bytes of a body as it comes.
 const BODY_LIMIT: usize = 16 << 20;
 /// Bytes of a body without its compression.
-const PLAIN_LIMIT: u64 = 64 << 20;
+const PLAIN_LIMIT: u64 = 32 << 20;
 /// Seconds after which a client is to try again.
 const RETRY_AFTER_S: &str = "2";
 
@@ -67,6 +67,7 @@ fn take(receiver: &SpanReceiver, content_type: &str, compression: &str, body: &[
     };
     let request = match encoding.request(&plain) {
         Ok(request) => request,
+        Err(e @ OtlpError::TooManyParts { .. }) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &e),
         Err(e) => return refusal(StatusCode::BAD_REQUEST, &e),
     };
     match receiver.take(request) {

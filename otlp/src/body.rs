@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest
 use prost::Message;
 
 use crate::error::OtlpError;
+use crate::outline;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +40,18 @@ impl Encoding {
     /// Reads a request.
     ///
     /// # Errors
-    /// [`OtlpError::Malformed`]: HTTP status 400.
+    /// [`OtlpError::Malformed`]: HTTP status 400; [`OtlpError::TooManyParts`]: 413.
     pub fn request(self, body: &[u8]) -> Result<ExportTraceServiceRequest, OtlpError> {
         let malformed = |encoding, message| OtlpError::Malformed { encoding, message };
         match self {
-            Self::Protobuf => ExportTraceServiceRequest::decode(body).map_err(|e| malformed("protobuf", e.to_string())),
-            Self::Json => serde_json::from_slice(body).map_err(|e| malformed("JSON", e.to_string())),
+            Self::Protobuf => {
+                outline::check_protobuf(body)?;
+                ExportTraceServiceRequest::decode(body).map_err(|e| malformed("protobuf", e.to_string()))
+            }
+            Self::Json => {
+                outline::check_json(body)?;
+                serde_json::from_slice(body).map_err(|e| malformed("JSON", e.to_string()))
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod body;
 mod error;
 mod export;
 mod intake;
+mod outline;
 
 pub use answer::{Answer, answer};
 pub use body::Encoding;

@@ -47,7 +47,14 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ),
     (
         "tidegate-fuzz",
-        &["tidegate-alerts", "tidegate-forecast", "tidegate-producers", "tidegate-quota", "tidegate-schemas"],
+        &[
+            "tidegate-alerts",
+            "tidegate-forecast",
+            "tidegate-otlp",
+            "tidegate-producers",
+            "tidegate-quota",
+            "tidegate-schemas",
+        ],
     ),
     (
         "tidegate-tests",

@@ -9,6 +9,7 @@ mod artifacts;
 mod checkpoints;
 mod csv;
 mod headers;
+mod otlp;
 mod recordings;
 mod records;
 mod registry;
@@ -25,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     csv::COMPRESSED_CSV,
     csv::CSV,
     headers::TRACE_HEADERS,
+    otlp::OTLP_BODIES,
     recordings::RECORDED_BLOCKS,
     recordings::RECORDINGS,
     records::FOREIGN_SCHEMAS,

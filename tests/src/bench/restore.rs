@@ -182,7 +182,10 @@ impl Site<'_> {
         let config = self.options.config.as_ref().map(|path| path.display().to_string());
         let place = ["--brokers", self.brokers, "--prefix", PREFIX, "--metrics-listen", "127.0.0.1:0"];
         let config = config.iter().flat_map(|path| ["--config", path]);
-        binary::spawn(&["run", "forecast", "quota"].into_iter().chain(place).chain(config).collect::<Vec<_>>())
+        let standby = self.options.standby.then_some("--standby");
+        binary::spawn(
+            &["run", "forecast", "quota"].into_iter().chain(place).chain(config).chain(standby).collect::<Vec<_>>(),
+        )
     }
 }
 

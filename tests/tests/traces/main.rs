@@ -185,7 +185,7 @@ fn what_is_no_request_is_refused_and_what_is_no_span_is_left_out() {
     let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
     let (status, said) = post(&at, json, None, body.as_bytes());
     let answer: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((status, &answer["partialSuccess"]["rejectedSpans"]), (200, &json!("2")), "{said}");
+    assert_eq!((status, &answer["partialSuccess"]["rejectedSpans"]), (200, &json!(2)), "{said}");
     site.wait_for(Topic::Spans, 1, &agent);
     assert_eq!(agent.terminate().unwrap().code, Some(0));
     assert_eq!(site.read(Topic::Spans).len(), 1);
