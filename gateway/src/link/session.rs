@@ -35,6 +35,8 @@ struct Streams {
     updates: Streaming<QuotaUpdate>,
     /// When the gateway last acknowledged, or was last owed nothing.
     progress: Instant,
+    /// Whether the gateway has sent us on.
+    moving: bool,
     /// Once the agent ends: until when acknowledgements are awaited.
     until: Option<Instant>,
 }
@@ -56,6 +58,9 @@ impl Runner {
             }
             if streams.until.is_some() && self.store.is_empty() {
                 return Ended::Finished;
+            }
+            if streams.moving && self.store.in_flight() == 0 {
+                return Ended::Moved;
             }
             if let Err(ended) = self.step(&mut streams).await {
                 return ended;
@@ -80,7 +85,9 @@ impl Runner {
             Ok::<_, Status>((acks, client.watch(watch).await?.into_inner()))
         };
         match tokio::time::timeout(BEGIN, begin).await {
-            Ok(Ok((acks, updates))) => Ok(Streams { batches, acks, updates, progress: Instant::now(), until: None }),
+            Ok(Ok((acks, updates))) => {
+                Ok(Streams { batches, acks, updates, progress: Instant::now(), moving: false, until: None })
+            }
             Ok(Err(status)) => Err(ended(&status)),
             Err(_) => Err(Ended::Failed(format!("no answer within {} s", BEGIN.as_secs()))),
         }
@@ -88,7 +95,7 @@ impl Runner {
 
     /// Sends what waits, as far as batches may be on the way.
     fn fill(&mut self, streams: &mut Streams) -> Result<(), Ended> {
-        while self.store.in_flight() < IN_FLIGHT {
+        while self.store.in_flight() < IN_FLIGHT && !streams.moving {
             if self.store.in_flight() == 0 {
                 streams.progress = Instant::now();
             }
@@ -119,10 +126,12 @@ impl Runner {
                 streams.progress = Instant::now();
                 self.acknowledged(&ack);
             }
-            update = streams.updates.message() => {
-                let update = next(update)?;
-                (self.on_update)(&update.value, update.kept);
-            }
+            update = streams.updates.message(), if !streams.moving => match next(update) {
+                Ok(update) => (self.on_update)(&update.value, update.kept),
+                // What is on the way may still be acknowledged: the other stream tells when it has ended, too.
+                Err(Ended::Moved) => streams.moving = true,
+                Err(ended) => return Err(ended),
+            },
             () = tokio::time::sleep_until(late), if is_owed => {
                 return Err(Ended::Failed(format!("no acknowledgement within {} s", ACKNOWLEDGE.as_secs())));
             }
