@@ -1,9 +1,15 @@
-//! Fuzz targets of what only the binary decodes: settings, controls file, policies, times. The others, and how a run is
+//! Fuzz targets of what only the binary decodes, or crates that nothing but the binary knows: settings, controls file, policies,
+//! times, the batches of edges. The others, and how a run is
 //! made, stand in `fuzz/`.
 
 use std::str::from_utf8;
 
 use tidegate_fuzz::{Decode, Target};
+use tidegate_gateway::Judge;
+use tidegate_gateway::batch::{BatchLimits, pack, unpack};
+use tidegate_gateway::proto::{Record, ReportBatch};
+use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 use crate::commands::control::file;
 use crate::config::{Settings, Share};
@@ -11,7 +17,7 @@ use crate::event_time;
 use crate::policy_spec::PolicySpec;
 
 /// All of them.
-pub const TARGETS: &[Target] = &[CONTROLS_FILE, POLICIES, SETTINGS, SHARES, TIMES];
+pub const TARGETS: &[Target] = &[BATCHES, CONTROLS_FILE, POLICIES, SETTINGS, SHARES, TIMES];
 
 const SETTINGS: Target = Target {
     name: "settings",
@@ -80,6 +86,49 @@ const TIMES: Target = Target {
     decoder: || of_text(times),
 };
 
+/// An input is a batch: a byte for its compression, four for the size that it claims, its payload.
+const BATCHES: Target = Target {
+    name: "batches",
+    usual: 20_000,
+    corpus: || {
+        let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, &CatalogueIds);
+        let encoder = encoder.unwrap_or_else(|e| unreachable!("{e}"));
+        let record = |sequence: i64| {
+            let mut value = Vec::new();
+            let encoded = encoder.encode(&LoadReport::new("a", sequence, 10_000, 1000.0), &mut value);
+            encoded.unwrap_or_else(|e| unreachable!("{e}"));
+            Record {
+                key: "a".into(),
+                value: value.into(),
+                traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
+            }
+        };
+        let batch = pack(1, (1..=20).map(record).collect()).unwrap_or_else(|e| unreachable!("{e}"));
+        let plain = snap::raw::Decoder::new().decompress_vec(&batch.payload).unwrap_or_default();
+        let input = |compression: u8, payload: &[u8]| {
+            let claim = u32::try_from(batch.uncompressed_bytes).unwrap_or(u32::MAX);
+            [&[compression][..], &claim.to_le_bytes(), payload].concat()
+        };
+        vec![input(2, &batch.payload), input(1, &plain)]
+    },
+    decoder: || {
+        let judge = Judge::new(&CatalogueIds, 1).unwrap_or_else(|e| unreachable!("{e}"));
+        Box::new(move |bytes| {
+            let [compression, a, b, c, d, payload @ ..] = bytes else { return false };
+            let batch = ReportBatch {
+                id: 1,
+                compression: (*compression).into(),
+                uncompressed_bytes: u32::from_le_bytes([*a, *b, *c, *d]).into(),
+                payload: payload.to_vec().into(),
+            };
+            let mut judge = judge.clone();
+            let limits = BatchLimits { bytes: 4 << 20, records: 5_000 };
+            let judged = |record: &Record| judge.judge(record, 1_767_571_200_000).is_ok();
+            unpack(&batch, limits).is_ok_and(|records| records.iter().map(judged).fold(true, |all, good| all & good))
+        })
+    },
+};
+
 fn times(text: &str) -> bool {
     let (at, end) = (event_time::parse(text), event_time::parse_end(text));
     if let Ok(ms) = at {
@@ -101,6 +150,11 @@ fn of_text(decode: impl Fn(&str) -> bool + 'static) -> Decode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fuzz_batches() {
+        BATCHES.run();
+    }
 
     #[test]
     fn fuzz_settings() {

@@ -21,6 +21,12 @@ pub(crate) struct Edge {
     pub(crate) token_file: Option<PathBuf>,
     /// Whether plain text is spoken to other machines, too.
     pub(crate) plain_text_anywhere: bool,
+    /// Folder that keeps reports while no gateway answers.
+    pub(crate) spool: Option<PathBuf>,
+    /// Bytes of them at most.
+    pub(crate) spool_bytes: Option<u64>,
+    /// Age of them at most, in seconds.
+    pub(crate) spool_age_s: Option<u64>,
     /// What holds once the lease is over.
     pub(crate) local_policy: Option<LocalPolicy>,
     /// File that keeps the agent's state over a restart.

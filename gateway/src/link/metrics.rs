@@ -12,7 +12,9 @@ pub(super) struct LinkMetrics {
     attempts: IntCounterVec,
     reports: IntCounterVec,
     pub(super) connected: IntGauge,
-    pub(super) waiting: IntGauge,
+    waiting: IntGauge,
+    spooled: IntGauge,
+    spooled_bytes: IntGauge,
 }
 
 impl LinkMetrics {
@@ -30,15 +32,22 @@ impl LinkMetrics {
             )?,
             reports: counters("tidegate_edge_link_reports_total", "Reports, by what became of them", "result")?,
             connected: IntGauge::new("tidegate_edge_link_connected", "Whether a gateway serves this edge")?,
-            waiting: IntGauge::new("tidegate_edge_link_waiting_reports", "Reports that no gateway has acknowledged")?,
+            waiting: IntGauge::new(
+                "tidegate_edge_link_waiting_reports",
+                "Reports in memory that no gateway acknowledged",
+            )?,
+            spooled: IntGauge::new("tidegate_edge_spool_reports", "Reports on disk that no gateway has acknowledged")?,
+            spooled_bytes: IntGauge::new("tidegate_edge_spool_bytes", "Bytes of the reports on disk")?,
         };
-        let all: [Box<dyn Collector>; 6] = [
+        let all: [Box<dyn Collector>; 8] = [
             Box::new(metrics.breaker.clone()),
             Box::new(metrics.transitions.clone()),
             Box::new(metrics.attempts.clone()),
             Box::new(metrics.reports.clone()),
             Box::new(metrics.connected.clone()),
             Box::new(metrics.waiting.clone()),
+            Box::new(metrics.spooled.clone()),
+            Box::new(metrics.spooled_bytes.clone()),
         ];
         all.into_iter().try_for_each(|collector| registry.register(collector))?;
         metrics.state(BreakerState::Closed);
@@ -60,6 +69,13 @@ impl LinkMetrics {
     /// An attempt ended so.
     pub(super) fn attempted(&self, result: &str) {
         self.attempts.with_label_values(&[result]).inc();
+    }
+
+    /// So many reports wait in memory; so many, of so many bytes, on disk.
+    pub(super) fn waiting(&self, in_memory: usize, (on_disk, bytes): (u64, u64)) {
+        self.waiting.set(i64::try_from(in_memory).unwrap_or(i64::MAX));
+        self.spooled.set(i64::try_from(on_disk).unwrap_or(i64::MAX));
+        self.spooled_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// That became of so many reports.

@@ -1,7 +1,7 @@
 //! The edge's way to the centre over a gateway, on a thread of its own.
 //!
 //! ```text
-//! reports ─> Outbox ─ batches ─> session ══ gateway ══> session ─ updates ─> the keeper's callback
+//! reports ─> Store ─ batches ─> session ══ gateway ══> session ─ updates ─> the keeper's callback
 //!               ^                   │ acknowledged: gone
 //!               └── sent again ─────┴ broken, or told to move: the next address, if the breaker permits
 //! ```
@@ -10,6 +10,8 @@ mod address;
 mod metrics;
 mod runner;
 mod session;
+mod spool;
+mod store;
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,10 +23,13 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 pub use address::{Credentials, addresses};
+pub use spool::SpoolSettings;
 
 use crate::error::GatewayError;
 use metrics::LinkMetrics;
 use runner::Runner;
+use spool::Spool;
+use store::Store;
 
 /// Reports that may wait for the thread.
 const WAITING: usize = 64;
@@ -44,8 +49,10 @@ pub struct LinkSettings {
     pub credentials: Credentials,
     /// The nodes to watch.
     pub node_ids: Vec<String>,
-    /// Reports kept while no gateway answers; the oldest are dropped first.
+    /// Reports kept in memory while no gateway answers; the oldest are dropped first.
     pub kept: usize,
+    /// Where they are kept on disk instead.
+    pub spool: Option<SpoolSettings>,
     /// Tells the traces of this process from those of others.
     pub trace_seed: u64,
 }
@@ -61,12 +68,15 @@ impl Link {
     /// Starts the thread. It goes on for ever, whether there is a gateway or not, until [`Link::finish`].
     ///
     /// # Errors
-    /// Where the metrics are registered already or a thread cannot be started.
+    /// Where the spool cannot be opened, the metrics are registered already or a thread cannot be started.
     pub fn start(settings: LinkSettings, on_update: OnUpdate, registry: &Registry) -> Result<Self, GatewayError> {
         let start = |source| GatewayError::Start { what: "start the edge's link", source };
         let (reports, inbox) = mpsc::channel(WAITING);
         let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, &CatalogueIds)?;
-        let runner = Runner::new(settings, encoder, inbox, on_update, LinkMetrics::register(registry)?);
+        let metrics = LinkMetrics::register(registry)?;
+        let spool = settings.spool.clone().map(Spool::open).transpose()?;
+        let store = Store::new(settings.kept, spool, metrics.clone());
+        let runner = Runner::new(settings, encoder, inbox, on_update, store, metrics);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
         let thread = std::thread::Builder::new().name("link".into()).spawn(move || runtime.block_on(runner.run()));
         Ok(Self { reports, thread: thread.map_err(start)? })

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use tidegate_producers::edge::{Breaker, BreakerState, Outbox, Parcel, Permission, Transition};
+use tidegate_producers::edge::{Breaker, BreakerState, Parcel, Permission, Transition};
 use tidegate_schemas::Encoder;
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::trace::TraceContext;
@@ -16,10 +16,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::metrics::LinkMetrics;
+use super::store::Store;
 use super::{LinkSettings, OnUpdate};
 
-/// Reports of one batch.
-const BATCH: usize = 64;
 /// After a failure, while the breaker is closed.
 const PAUSE: Duration = Duration::from_millis(500);
 /// After the word to move: the next gateway may be the same one.
@@ -40,7 +39,7 @@ pub(super) enum Ended {
 pub(super) struct Runner {
     pub(super) settings: LinkSettings,
     pub(super) inbox: mpsc::Receiver<LoadReport>,
-    pub(super) outbox: Outbox,
+    pub(super) store: Store,
     pub(super) on_update: OnUpdate,
     pub(super) metrics: LinkMetrics,
     encoder: Encoder,
@@ -58,11 +57,11 @@ impl Runner {
         encoder: Encoder,
         inbox: mpsc::Receiver<LoadReport>,
         on_update: OnUpdate,
+        store: Store,
         metrics: LinkMetrics,
     ) -> Self {
-        let outbox = Outbox::new(settings.kept, BATCH);
         let (breaker, began) = (Breaker::default(), Instant::now());
-        Self { settings, inbox, outbox, on_update, metrics, encoder, breaker, began, at: 0, said: String::new() }
+        Self { settings, inbox, store, on_update, metrics, encoder, breaker, began, at: 0, said: String::new() }
     }
 
     /// Until the agent ends.
@@ -80,8 +79,7 @@ impl Runner {
             let address = self.settings.addresses[self.at % self.settings.addresses.len()].clone();
             let ended = self.session(&address).await;
             self.metrics.connected.set(0);
-            let dropped = self.outbox.link_broke();
-            self.lost(dropped);
+            self.store.link_broke();
             let pause = match ended {
                 Ended::Finished => break,
                 Ended::Moved => {
@@ -97,9 +95,10 @@ impl Runner {
                 break;
             }
         }
-        let left = self.outbox.waiting();
-        if left > 0 {
-            tracing::warn!("ended with {left} reports that no gateway acknowledged");
+        match self.store.left() {
+            (0, 0) => {}
+            (0, spooled) => tracing::info!("{spooled} reports wait in the spool for the next start"),
+            (lost, _) => tracing::warn!("ended with {lost} reports that no gateway acknowledged"),
         }
     }
 
@@ -126,20 +125,7 @@ impl Runner {
         }
         let trace = TraceContext::root(self.settings.trace_seed, &report.node_id, report.sequence);
         let key = report.node_id.clone().into_bytes();
-        let dropped = self.outbox.push(Parcel { key, value, traceparent: trace.traceparent() });
-        self.lost(dropped);
-        self.show();
-    }
-
-    fn lost(&self, dropped: usize) {
-        if dropped > 0 {
-            tracing::warn!("{dropped} of the oldest reports are dropped: too many wait for a gateway");
-            self.metrics.reported("dropped", dropped);
-        }
-    }
-
-    pub(super) fn show(&self) {
-        self.metrics.waiting.set(i64::try_from(self.outbox.unacknowledged()).unwrap_or(i64::MAX));
+        self.store.push(Parcel { key, value, traceparent: trace.traceparent(), spooled: None });
     }
 
     /// A gateway acknowledged something: the way is open.

@@ -35,6 +35,8 @@ struct Streams {
     updates: Streaming<QuotaUpdate>,
     /// When the gateway last acknowledged, or was last owed nothing.
     progress: Instant,
+    /// Whether the gateway has sent us on.
+    moving: bool,
     /// Once the agent ends: until when acknowledgements are awaited.
     until: Option<Instant>,
 }
@@ -54,8 +56,11 @@ impl Runner {
             if let Err(ended) = self.fill(&mut streams) {
                 return ended;
             }
-            if streams.until.is_some() && self.outbox.is_empty() {
+            if streams.until.is_some() && self.store.is_empty() {
                 return Ended::Finished;
+            }
+            if streams.moving && self.store.in_flight() == 0 {
+                return Ended::Moved;
             }
             if let Err(ended) = self.step(&mut streams).await {
                 return ended;
@@ -80,7 +85,9 @@ impl Runner {
             Ok::<_, Status>((acks, client.watch(watch).await?.into_inner()))
         };
         match tokio::time::timeout(BEGIN, begin).await {
-            Ok(Ok((acks, updates))) => Ok(Streams { batches, acks, updates, progress: Instant::now(), until: None }),
+            Ok(Ok((acks, updates))) => {
+                Ok(Streams { batches, acks, updates, progress: Instant::now(), moving: false, until: None })
+            }
             Ok(Err(status)) => Err(ended(&status)),
             Err(_) => Err(Ended::Failed(format!("no answer within {} s", BEGIN.as_secs()))),
         }
@@ -88,11 +95,11 @@ impl Runner {
 
     /// Sends what waits, as far as batches may be on the way.
     fn fill(&mut self, streams: &mut Streams) -> Result<(), Ended> {
-        while self.outbox.in_flight() < IN_FLIGHT {
-            if self.outbox.in_flight() == 0 {
+        while self.store.in_flight() < IN_FLIGHT && !streams.moving {
+            if self.store.in_flight() == 0 {
                 streams.progress = Instant::now();
             }
-            let Some((id, parcels)) = self.outbox.next_batch() else { break };
+            let Some((id, parcels)) = self.store.next_batch() else { break };
             let record = |parcel: &Parcel| Record {
                 key: parcel.key.clone().into(),
                 value: parcel.value.clone().into(),
@@ -108,7 +115,7 @@ impl Runner {
     /// Waits for whatever happens next.
     async fn step(&mut self, streams: &mut Streams) -> Result<(), Ended> {
         let late = streams.progress + ACKNOWLEDGE;
-        let is_owed = self.outbox.in_flight() > 0;
+        let (is_owed, more) = (self.store.in_flight() > 0, self.store.next_at());
         tokio::select! {
             report = self.inbox.recv(), if streams.until.is_none() => match report {
                 Some(report) => self.keep(&report),
@@ -119,13 +126,16 @@ impl Runner {
                 streams.progress = Instant::now();
                 self.acknowledged(&ack);
             }
-            update = streams.updates.message() => {
-                let update = next(update)?;
-                (self.on_update)(&update.value, update.kept);
-            }
+            update = streams.updates.message(), if !streams.moving => match next(update) {
+                Ok(update) => (self.on_update)(&update.value, update.kept),
+                // What is on the way may still be acknowledged: the other stream tells when it has ended, too.
+                Err(Ended::Moved) => streams.moving = true,
+                Err(ended) => return Err(ended),
+            },
             () = tokio::time::sleep_until(late), if is_owed => {
                 return Err(Ended::Failed(format!("no acknowledgement within {} s", ACKNOWLEDGE.as_secs())));
             }
+            () = tokio::time::sleep_until(more.unwrap_or(late)), if more.is_some() && self.store.in_flight() < IN_FLIGHT => {}
             () = tokio::time::sleep_until(streams.until.unwrap_or(late)), if streams.until.is_some() => {
                 return Err(Ended::Finished);
             }
@@ -134,7 +144,7 @@ impl Runner {
     }
 
     fn acknowledged(&mut self, ack: &ReportAck) {
-        let Some(count) = self.outbox.acknowledged(ack.id) else { return };
+        let Some(count) = self.store.acknowledged(ack.id) else { return };
         let aside = usize::try_from(ack.set_aside).unwrap_or(count).min(count);
         self.metrics.reported("acknowledged", count - aside);
         if aside > 0 {
@@ -142,7 +152,6 @@ impl Runner {
             self.metrics.reported("set_aside", aside);
         }
         self.succeeded();
-        self.show();
     }
 }
 

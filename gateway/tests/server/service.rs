@@ -138,6 +138,27 @@ async fn health_says_whether_edges_are_served() {
 }
 
 #[tokio::test]
+async fn reflection_names_the_services() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    let site = Site::start();
+    let channel = Channel::from_shared(site.address.clone()).unwrap().connect().await.unwrap();
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let asked = tokio_stream::iter([ServerReflectionRequest { host: String::new(), message_request }]);
+    let mut answers = ServerReflectionClient::new(channel).server_reflection_info(asked).await.unwrap().into_inner();
+    let Some(MessageResponse::ListServicesResponse(list)) = answers.message().await.unwrap().unwrap().message_response
+    else {
+        panic!("it lists no services")
+    };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for wanted in ["tidegate.edge.v1.EdgeService", "grpc.health.v1.Health"] {
+        assert!(names.iter().any(|name| name == wanted), "{wanted} is not in {names:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_that_stops_acknowledges_what_it_took_and_sends_its_edges_on() {
     let site = Site::start();
     let mut client = site.client().await;

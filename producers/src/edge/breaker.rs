@@ -130,7 +130,9 @@ mod tests {
     /// A breaker that opened at `ms`.
     fn opened(ms: u64) -> Breaker {
         let mut breaker = Breaker::default();
-        (0..FAILURES).for_each(|_| drop(breaker.failed(at(ms))));
+        for _ in 0..FAILURES {
+            breaker.failed(at(ms));
+        }
         breaker
     }
 

@@ -20,6 +20,8 @@ pub struct Parcel {
     pub value: Vec<u8>,
     /// Its place in a trace.
     pub traceparent: String,
+    /// Its number in the spool, where it is there, too.
+    pub spooled: Option<u64>,
 }
 
 /// What is on the way under one name.
@@ -64,10 +66,15 @@ impl Outbox {
         self.sent.back().map(|sent| (id, sent.parcels.as_slice()))
     }
 
-    /// The centre has the batch of this id: gives how many reports were in it; `None`: no such batch is on the way.
-    pub fn acknowledged(&mut self, id: u64) -> Option<usize> {
+    /// The centre has the batch of this id: gives the reports that were in it; `None`: no such batch is on the way.
+    pub fn acknowledged(&mut self, id: u64) -> Option<Vec<Parcel>> {
         let at = self.sent.iter().position(|sent| sent.id == id)?;
-        self.sent.remove(at).map(|sent| sent.parcels.len())
+        self.sent.remove(at).map(|sent| sent.parcels)
+    }
+
+    /// Gives away all that waits; nothing may be on the way.
+    pub fn take(&mut self) -> Vec<Parcel> {
+        self.waiting.drain(..).collect()
     }
 
     /// The link broke: what was on the way waits again, before what waits already. Gives how many were dropped for want of
@@ -116,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parcel(number: u32) -> Parcel {
-        Parcel { key: b"a".to_vec(), value: number.to_be_bytes().to_vec(), traceparent: String::new() }
+        Parcel { key: b"a".to_vec(), value: number.to_be_bytes().to_vec(), traceparent: String::new(), spooled: None }
     }
 
     fn number(parcel: &Parcel) -> u32 {
@@ -130,10 +137,12 @@ mod tests {
     #[test]
     fn what_was_not_acknowledged_is_sent_again_in_its_old_order() {
         let mut outbox = Outbox::new(100, 2);
-        (1..=5).for_each(|n| drop(outbox.push(parcel(n))));
+        for n in 1..=5 {
+            outbox.push(parcel(n));
+        }
         assert_eq!(sent(&mut outbox), Some((1, vec![1, 2])));
         assert_eq!(sent(&mut outbox), Some((2, vec![3, 4])));
-        assert_eq!(outbox.acknowledged(2), Some(2));
+        assert_eq!(outbox.acknowledged(2), Some(vec![parcel(3), parcel(4)]));
         assert_eq!((outbox.acknowledged(2), outbox.acknowledged(9)), (None, None));
         assert_eq!(outbox.link_broke(), 0);
         assert_eq!(sent(&mut outbox), Some((3, vec![1, 2])));
@@ -163,7 +172,8 @@ mod tests {
                     0 | 1 => { outbox.push(parcel(pushed)); pushed += 1; }
                     2 => on_the_way.extend(sent(&mut outbox)),
                     3 => if let Some((id, numbers)) = on_the_way.pop() {
-                        prop_assert_eq!(outbox.acknowledged(id), Some(numbers.len()));
+                        let given = outbox.acknowledged(id).unwrap();
+                        prop_assert_eq!(given.iter().map(number).collect::<Vec<_>>(), numbers.clone());
                         acknowledged.extend(numbers);
                     },
                     _ => { outbox.link_broke(); on_the_way.clear(); }

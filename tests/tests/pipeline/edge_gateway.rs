@@ -14,7 +14,11 @@ use crate::fixture::{PATIENCE, Pipeline, encoded, on_both_brokers, quota_command
 
 const NODE: &str = "edge-1";
 
-on_both_brokers!(reports_go_in_and_commands_come_out_over_a_gateway, a_drained_gateway_sends_its_edges_to_the_other);
+on_both_brokers!(
+    reports_go_in_and_commands_come_out_over_a_gateway,
+    a_drained_gateway_sends_its_edges_to_the_other,
+    what_is_spooled_survives_a_kill_and_is_sent_when_a_gateway_is_back,
+);
 
 /// A gateway, and where it is.
 struct Gateway {
@@ -48,15 +52,20 @@ struct Agent {
 
 impl Agent {
     fn start(gateways: &[&Gateway]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("quota.json");
         let urls = gateways.iter().map(|gateway| gateway.url()).collect::<Vec<_>>().join(",");
+        Self::begin(&urls, tempfile::tempdir().unwrap(), false)
+    }
+
+    fn begin(urls: &str, folder: tempfile::TempDir, has_spool: bool) -> Self {
+        let spool = folder.path().join("spool");
+        let file = folder.path().join("quota.json");
         let arguments = [
-            &["edge", "--node-id", NODE, "--base-quota", "1000", "--interval", "1s", "--gateway", &urls][..],
+            &["edge", "--node-id", NODE, "--base-quota", "1000", "--interval", "1s", "--gateway", urls][..],
             &["--quota-file", file.to_str().unwrap(), "--metrics-listen", "127.0.0.1:0"],
+            if has_spool { &["--spool", spool.to_str().unwrap()][..] } else { &[] },
         ];
         let mut running = binary::spawn(&arguments.concat());
-        running.wait_for("/metrics", PATIENCE).unwrap();
+        running.wait_for("reporting every", PATIENCE).unwrap();
         Self { running, folder }
     }
 
@@ -155,4 +164,32 @@ fn a_drained_gateway_sends_its_edges_to_the_other(broker: &TestBroker) {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(!ended.stderr.contains("the way to the centre"), "a drain is no failure:\n{}", ended.stderr);
     assert_eq!(other.running.terminate().unwrap().code, Some(0));
+}
+
+fn what_is_spooled_survives_a_kill_and_is_sent_when_a_gateway_is_back(broker: &TestBroker) {
+    let pipeline = Pipeline::new(broker, "spool");
+    let gateway = Gateway::start(&pipeline, "127.0.0.1:0");
+    let mut agent = Agent::begin(&gateway.url(), tempfile::tempdir().unwrap(), true);
+    pipeline.wait_for(Topic::Load, 2, &agent.running);
+    let address = gateway.kill();
+    let url = format!("http://{address}");
+    agent.wait_for("the way to the centre: closed -> open");
+    let spooled = |agent: &Agent| agent.metric("tidegate_edge_spool_reports");
+    wait_until(PATIENCE, || spooled(&agent) >= 3).unwrap();
+    let made = usize::try_from(agent.metric("tidegate_edge_reports_total")).unwrap();
+    let on_topic = sequences(&pipeline).len();
+    wait_until(PATIENCE, || on_topic + usize::try_from(spooled(&agent)).unwrap() >= made).unwrap();
+
+    signal(agent.running.pid(), "KILL").unwrap();
+    agent.running.wait(PATIENCE).unwrap();
+    let mut agent = Agent::begin(&url, agent.folder, true);
+    assert!(spooled(&agent) >= 3, "{}", agent.running.stderr());
+    agent.wait_for("the way to the centre: closed -> open");
+    let gateway = Gateway::start(&pipeline, &address);
+    let all = || sequences(&pipeline).len() >= made && spooled(&agent) == 0;
+    wait_until(PATIENCE, all).unwrap_or_else(|e| panic!("{e}\n{}", agent.running.stderr()));
+    let raw: Vec<i64> = pipeline.decoded::<LoadReport>(Topic::Load).iter().map(|report| report.sequence).collect();
+    assert!(raw.is_sorted(), "in the order in which they were made: {raw:?}");
+    assert_eq!(agent.running.terminate().unwrap().code, Some(0));
+    assert_eq!(gateway.running.terminate().unwrap().code, Some(0));
 }

@@ -13,6 +13,7 @@ mod dead_letters_replay;
 mod delivery;
 mod edge_alone;
 mod edge_gateway;
+mod edge_in_python;
 mod explain;
 mod fixture;
 mod python_consumer;

@@ -7,12 +7,12 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::Registry;
 use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
 use tidegate_gateway::Link;
-use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, addresses};
+use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, SpoolSettings, addresses};
 use tidegate_producers::edge::Heard;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_schemas::{CatalogueIds, Decoder, Topic};
@@ -24,6 +24,9 @@ use crate::config::Settings;
 
 /// Reports kept while no gateway answers: an hour at one every ten seconds.
 const KEPT: usize = 360;
+/// Bytes and age of the spool, if nothing else is said.
+const SPOOL_BYTES: u64 = 16 << 20;
+const SPOOL_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The way to the centre.
 pub(super) enum Centre {
@@ -56,6 +59,11 @@ impl Way {
                 credentials,
                 node_ids: vec![node_id.to_owned()],
                 kept: KEPT,
+                spool: edge.spool.clone().map(|folder| SpoolSettings {
+                    folder,
+                    bytes: edge.spool_bytes.unwrap_or(SPOOL_BYTES),
+                    age: edge.spool_age_s.map_or(SPOOL_AGE, Duration::from_secs),
+                }),
                 trace_seed: trace_seed(),
             }));
         }

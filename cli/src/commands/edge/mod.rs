@@ -54,6 +54,15 @@ pub(crate) struct Edge {
     /// Gateways to report to instead of Kafka; the next one is tried when one fails
     #[arg(long, value_name = "http(s)://HOST:PORT,…", env = "TIDEGATE_GATEWAY")]
     gateway: Option<String>,
+    /// Keep reports here while no gateway answers; without it, the newest 360 are kept in memory
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_SPOOL")]
+    spool: Option<PathBuf>,
+    /// Bytes of the reports kept there at most; the oldest are dropped first [default: 16 MiB]
+    #[arg(long, value_name = "BYTES", requires = "spool")]
+    spool_bytes: Option<u64>,
+    /// Age of the reports kept there at most [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "spool")]
+    spool_age: Option<Duration>,
     #[command(flatten)]
     proof: Proof,
     /// What the whole host counts as, in resource units [default: its millicores]
@@ -154,6 +163,9 @@ impl Edge {
         let mut settings = Settings::load(common)?;
         let edge = &mut settings.edge;
         edge.gateway = self.gateway.clone().or(edge.gateway.take());
+        edge.spool = self.spool.clone().or(edge.spool.take());
+        edge.spool_bytes = self.spool_bytes.or(edge.spool_bytes);
+        edge.spool_age_s = self.spool_age.map(|age| age.as_secs()).or(edge.spool_age_s);
         edge.ca = self.proof.ca.clone().or(edge.ca.take());
         edge.cert = self.proof.cert.clone().or(edge.cert.take());
         edge.key = self.proof.key.clone().or(edge.key.take());
