@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tidegate_alerts::{Change, DEFAULT_FILE, DELAY_MS, Readings, Recalled, Report, Rules, SERIES, Series, Watch};
+use tidegate_alerts::{Change, DEFAULT_FILE, Readings, Recalled, Report, Rules, SERIES, Series, Watch};
 
 /// Beside the shipped rules, one that fires on, one over a pool and one that looks at the past.
 const MORE: &str = "
@@ -27,14 +27,18 @@ groups:
 ";
 const STEP_MS: i64 = 30_000;
 const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
-/// The log's marks are so far apart.
-const MARK_MS: i64 = 60_000;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Reported {
     node: usize,
     at: i64,
     readings: Readings,
+}
+
+impl std::fmt::Debug for Reported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", NODES[self.node], self.at)
+    }
 }
 
 /// Three hours of reports, out of step; levels hold for a while, and nodes go silent, some for longer than they are remembered.
@@ -72,7 +76,13 @@ fn reports() -> impl Strategy<Value = Vec<Reported>> {
 
 fn observe(watch: &mut Watch<usize>, number: usize, reported: &Reported) -> Vec<Change<usize>> {
     let pool = ["p", "p", "q", "q", ""][reported.node];
-    let report = Report { node: NODES[reported.node], pool, at: reported.at, readings: &reported.readings };
+    let report = Report {
+        node: NODES[reported.node],
+        pool,
+        at: reported.at,
+        heard: reported.at / 2,
+        readings: &reported.readings,
+    };
     watch.observe(&report, number).unwrap_or_default()
 }
 
@@ -83,7 +93,8 @@ fn compacted(told: &[Change<usize>]) -> Vec<Recalled<usize>> {
         if told[at + 1..].iter().any(|later| later.fingerprint == change.fingerprint) {
             continue;
         }
-        kept.push(Recalled { change: Change { at: change.fired_at, firing: true, ..change.clone() } });
+        let reported_at = change.reported_at.min(change.fired_at);
+        kept.push(Recalled { change: Change { at: change.fired_at, firing: true, reported_at, ..change.clone() } });
         if !change.firing {
             kept.push(Recalled { change: change.clone() });
         }
@@ -101,9 +112,18 @@ proptest! {
         let told: Vec<Vec<_>> = reports.iter().enumerate().map(|(n, r)| observe(&mut whole, n, r)).collect();
 
         let cut = (cut * reports.len() as f64) as usize;
-        let newest = reports[..cut].iter().map(|r| r.at).max().unwrap_or(0);
-        let wanted = newest - DELAY_MS - rules.reach_ms() - MARK_MS;
-        let from = reports.iter().position(|r| r.at >= wanted).unwrap_or(0).min(cut);
+        let mut until_cut = Watch::new(Arc::clone(&rules));
+        reports[..cut].iter().enumerate().for_each(|(n, r)| drop(observe(&mut until_cut, n, r)));
+        let wanted = until_cut.oldest().saturating_sub(rules.reach_ms());
+        // As the stage does: from the last report that was the newest by then, and not after what is wanted.
+        let mut newest = i64::MIN;
+        let mut from = 0;
+        for (number, reported) in reports[..cut].iter().enumerate() {
+            if reported.at > newest && reported.at <= wanted {
+                from = number;
+            }
+            newest = newest.max(reported.at);
+        }
         let mut again = Watch::new(Arc::clone(&rules));
         // A process may have told more than was committed; compaction may have taken away all but the last of what was.
         let before = told[..cut].concat();
