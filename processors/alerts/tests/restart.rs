@@ -32,6 +32,7 @@ const NODES: [&str; 5] = ["a", "b", "c", "d", "e"];
 struct Reported {
     node: usize,
     at: i64,
+    heard: i64,
     readings: Readings,
 }
 
@@ -63,7 +64,7 @@ fn reports() -> impl Strategy<Value = Vec<Reported>> {
                         readings[Series::RequestsTotal as usize] = Some(total);
                         readings[Series::RequestsFailedTotal as usize] = Some(failed);
                         let at = step * STEP_MS + node as i64 * 3_100;
-                        all.push(Reported { node, at, readings });
+                        all.push(Reported { node, at, heard: at / 2, readings });
                     }
                 }
             }
@@ -80,7 +81,7 @@ fn observe(watch: &mut Watch<usize>, number: usize, reported: &Reported) -> Vec<
         node: NODES[reported.node],
         pool,
         at: reported.at,
-        heard: reported.at / 2,
+        heard: reported.heard,
         readings: &reported.readings,
     };
     watch.observe(&report, number).unwrap_or_default()
@@ -151,7 +152,8 @@ fn alerts_of_a_rule_that_is_gone_are_resolved() {
     let more = Arc::new(Rules::parse([("more", MORE)]).unwrap());
     let mut readings = [None; SERIES];
     readings[Series::MemoryUsage as usize] = Some(0.9);
-    let reports: Vec<_> = (0..20).map(|step| Reported { node: 0, at: step * STEP_MS, readings }).collect();
+    let reports: Vec<_> =
+        (0..20).map(|step| Reported { node: 0, at: step * STEP_MS, heard: step * STEP_MS, readings }).collect();
     let mut watch = Watch::new(more);
     let told: Vec<_> = reports.iter().enumerate().flat_map(|(n, r)| observe(&mut watch, n, r)).collect();
     assert_eq!(told.iter().map(|c| (c.rule.as_str(), c.firing)).collect::<Vec<_>>(), [("FiresOn", true)]);
@@ -171,9 +173,37 @@ fn an_alert_that_fires_on_is_told_again_once_a_day() {
     let mut readings = [None; SERIES];
     readings[Series::MemoryUsage as usize] = Some(0.9);
     let mut watch = Watch::new(rules);
-    let report = |step: i64| Reported { node: 0, at: step * 60_000, readings };
+    let report = |step: i64| Reported { node: 0, at: step * 60_000, heard: step * 60_000, readings };
     let told: Vec<_> = (0..60 * 50).flat_map(|step| observe(&mut watch, 0, &report(step))).collect();
     let at: Vec<i64> = told.iter().map(|change| (change.at - change.fired_at) / 3_600_000).collect();
     assert_eq!(at, [0, 24, 48]);
     assert!(told.iter().all(|change| change.firing && change.fired_at == told[0].at));
+}
+
+/// Each node's backlog comes in one piece after the other's, which is ahead by then: nobody is silent, and a restart in between tells the same.
+#[test]
+fn a_backlog_in_pieces_makes_nobody_look_silent_over_a_restart() {
+    let rules = Arc::new(Rules::parse([("default", DEFAULT_FILE)]).unwrap());
+    let mut log = Vec::new();
+    for (heard, steps) in [(0, 0..60), (15_000, 60..90)] {
+        for node in [0, 2] {
+            for step in steps.clone() {
+                let mut readings = [None; SERIES];
+                readings[Series::CpuUsage as usize] = Some(if step < 60 { 0.95 } else { 0.4 });
+                log.push(Reported { node, at: 1_795_700_860_000 + step * 10_000, heard, readings });
+            }
+        }
+    }
+    let mut whole = Watch::new(Arc::clone(&rules));
+    let told: Vec<Vec<_>> = log.iter().enumerate().map(|(n, r)| observe(&mut whole, n, r)).collect();
+    let names: Vec<_> = told.concat().iter().map(|c| (c.rule.clone(), c.firing)).collect();
+    assert_eq!(names, [true, true, false, false].map(|firing| ("NodeCpuHigh".to_owned(), firing)));
+    let cut = 120;
+    let mut again = Watch::new(rules);
+    again.recall(told[..cut].concat().into_iter().map(|change| Recalled { change }));
+    (0..cut).for_each(|number| drop(observe(&mut again, number, &log[number])));
+    again.settle();
+    for number in cut..log.len() {
+        assert_eq!(observe(&mut again, number, &log[number]), told[number], "report {number}");
+    }
 }

@@ -148,7 +148,8 @@ impl<T: Clone> Watch<T> {
         }
         let whose = (node.to_owned(), pool.to_owned());
         if let Some(mut told) = self.recall.told.remove(&whose) {
-            let horizon = self.looked_at(at);
+            // What was told of later is of reports that are still to come: their backlog is behind that of others.
+            let horizon = self.looked_at(at).min(at - 1);
             self.add_unheard((node, pool), horizon, &mut told);
             self.recall.told.insert(whose, told);
         }
@@ -178,8 +179,8 @@ impl<T: Clone> Watch<T> {
         }
         // The last evaluations that were made of it are made again, for the values that they found.
         let rules = self.rules.clone();
-        unit.skip_to(&rules, horizon.saturating_add(1));
-        unit.step_back(&rules);
+        unit.skip_to(&rules, horizon.saturating_add(1).max(self.begin));
+        unit.step_back(&rules, self.begin);
         self.put_unit(Some((number, NONE)), unit);
         self.run_node(number, horizon, &mut Vec::new());
     }

@@ -62,10 +62,10 @@ impl Unit {
         }
     }
 
-    /// Makes the last evaluation of each group again.
-    pub(super) fn step_back(&mut self, rules: &Rules) {
+    /// Makes the last evaluation of each group again, where it is not of an event time before `begin`.
+    pub(super) fn step_back(&mut self, rules: &Rules, begin: i64) {
         for (next, group) in self.next.iter_mut().zip(&rules.groups) {
-            if *next != i64::MAX {
+            if *next != i64::MAX && *next - group.interval_ms >= begin {
                 *next -= group.interval_ms;
             }
         }
