@@ -1,7 +1,5 @@
 //! Whatever was forgotten and read again in between: the same reports give the same changes.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::sync::Arc;
 
 use proptest::prelude::*;
