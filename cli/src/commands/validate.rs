@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tidegate_alerts::{AlertsError, Rules};
+use tidegate_alerts::{AlertsError, Problem, Rules};
 
 use crate::args::Common;
 use crate::config::Settings;
@@ -20,61 +20,68 @@ pub(crate) struct Validate {
     files: Vec<PathBuf>,
 }
 
+/// What was found of a file.
+struct Found {
+    ok: bool,
+    /// For people.
+    lines: Vec<String>,
+    /// For programs.
+    object: Value,
+}
+
 impl Validate {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let mut wrong = 0;
         for path in &self.files {
             let text = std::fs::read_to_string(path)
                 .map_err(|e| failure(exit::NO_INPUT, format!("{} cannot be read: {e}", path.display())))?;
-            let (found, is_right) =
-                if path.extension().is_some_and(|e| e == "toml") { settings(path, &text) } else { rules(path, &text) };
-            wrong += usize::from(!is_right);
+            let is_toml = path.extension().is_some_and(|e| e == "toml");
+            let found = if is_toml { settings(path, &text) } else { rules(path, &text) };
+            wrong += u64::from(!found.ok);
             if common.json {
-                super::say_json(&found)?;
+                super::say_json(&found.object)?;
             } else {
-                for line in found["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    super::say(line)?;
-                }
+                found.lines.iter().try_for_each(super::say)?;
             }
         }
-        match wrong {
-            0 => Ok(()),
-            1 => Err(failure(exit::DATA, "1 file is wrong")),
-            _ => Err(failure(exit::DATA, format!("{wrong} files are wrong"))),
-        }
+        if wrong == 0 { Ok(()) } else { Err(failure(exit::DATA, format!("{} refused", super::counted(wrong, "file")))) }
     }
 }
 
-fn rules(path: &Path, text: &str) -> (Value, bool) {
+fn rules(path: &Path, text: &str) -> Found {
     let name = path.display().to_string();
     match Rules::parse([(name.as_str(), text)]) {
         Ok(rules) => {
             let count = rules.names().count();
-            let line = format!("{name}: {}", super::counted(count as u64, "alert rule"));
-            (json!({ "file": name, "ok": true, "rules": count, "problems": [], "lines": [line] }), true)
+            let lines = vec![format!("{name}: {}", super::counted(count as u64, "alert rule"))];
+            Found { ok: true, lines, object: json!({ "file": name, "ok": true, "problems": [], "rules": count }) }
         }
         Err(AlertsError::File { problems, .. }) => {
-            let lines: Vec<String> = problems.iter().map(|problem| format!("{name}:{problem}")).collect();
-            let told = problems
-                .iter()
-                .map(|p| json!({ "line": p.place.line, "column": p.place.column, "message": p.message }));
-            (json!({ "file": name, "ok": false, "problems": told.collect::<Vec<_>>(), "lines": lines }), false)
+            let lines = problems.iter().map(|problem| format!("{name}:{problem}")).collect();
+            let object = |p: &Problem| json!({ "line": p.place.line, "column": p.place.column, "message": p.message });
+            let problems: Vec<Value> = problems.iter().map(object).collect();
+            Found { ok: false, lines, object: json!({ "file": name, "ok": false, "problems": problems }) }
         }
-        Err(e) => (json!({ "file": name, "ok": false, "lines": [e.to_string()] }), false),
+        Err(e) => refused(&name, &e.to_string()),
     }
 }
 
-fn settings(path: &Path, text: &str) -> (Value, bool) {
+fn settings(path: &Path, text: &str) -> Found {
     let name = path.display().to_string();
     let checked = Settings::parse(text).and_then(|settings| {
         let quota = settings.quota().map(drop);
         quota.and_then(|()| settings.kafka().map(drop)).map_err(|e| e.to_string())
     });
     match checked {
-        Ok(()) => (json!({ "file": name, "ok": true, "problems": [], "lines": [format!("{name}: right")] }), true),
-        Err(said) => {
-            let line = format!("{name}: {said}");
-            (json!({ "file": name, "ok": false, "problems": [{ "message": said }], "lines": [line] }), false)
+        Ok(()) => {
+            let object = json!({ "file": name, "ok": true, "problems": [] });
+            Found { ok: true, lines: vec![format!("{name}: nothing is wrong with these settings")], object }
         }
+        Err(said) => refused(&name, &said),
     }
+}
+
+fn refused(name: &str, said: &str) -> Found {
+    let object = json!({ "file": name, "ok": false, "problems": [{ "message": said }] });
+    Found { ok: false, lines: vec![format!("{name}: {said}")], object }
 }

@@ -138,7 +138,7 @@ impl Reader<'_> {
                 self.wrong(node.place, format!("the alert {name} has no expr:"));
             }
         }
-        Some(Rule { name, place: node.place, plan: plan?, for_ms, keep_ms, labels, annotations })
+        Some(Rule { name, place: node.place, plan: plan?, number: 0, for_ms, keep_ms, labels, annotations })
     }
 
     fn templates(&mut self, node: &Node, are_labels: bool) -> Vec<(String, Template)> {

@@ -28,4 +28,4 @@ pub use error::{AlertsError, Place, Problem};
 pub use labels::{Labels, fingerprint};
 pub use rules::{DEFAULT_FILE, Rules};
 pub use series::{ABOUT, Readings, SERIES, SILENCE_MS, Series};
-pub use watch::{Change, DELAY_MS, Recalled, Report, Watch};
+pub use watch::{Change, IDLE_MS, Recalled, Report, Watch};

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use promql_parser::label::Matcher;
 
-use crate::labels::{Key, NONE};
+use crate::labels::NONE;
 use crate::rules::Rules;
 use crate::samples::Samples;
 use crate::series::{Readings, SERIES, Series};
+use crate::watch::Unit;
 
 /// A silent node of which an alert fires is remembered so long, in ms of event time.
 pub(crate) const FIRING_SILENCE_MS: i64 = 24 * 3_600_000;
@@ -20,13 +21,28 @@ pub(crate) struct Node {
     pub(crate) pool: u32,
     /// Event time of its last report.
     pub(crate) last: i64,
+    /// Kafka time of its last report.
+    pub(crate) heard: i64,
     /// Alerts of it that fire.
     pub(crate) firing: u32,
+    /// What is evaluated of it alone.
+    pub(crate) unit: Unit,
     /// By the number of the series among those that rules ask for.
     samples: Box<[Samples]>,
     /// By the number of a filter: whether it passes.
     passes: Box<[bool]>,
     gone: bool,
+}
+
+/// A pool with the numbers of its nodes, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    pub(crate) name: Box<str>,
+    pub(crate) members: Vec<u32>,
+    /// What is evaluated of all of them together.
+    pub(crate) unit: Unit,
+    /// Members before this place are not waited for.
+    pub(crate) checked: usize,
 }
 
 /// All of them. Numbers of nodes are given again once their node is forgotten.
@@ -35,13 +51,11 @@ pub(crate) struct Nodes {
     slots: Vec<Node>,
     by_name: HashMap<Box<str>, u32>,
     free: Vec<u32>,
-    pools: Vec<Box<str>>,
+    pools: Vec<Pool>,
     pool_by_name: HashMap<Box<str>, u32>,
     filters: Vec<Vec<Matcher>>,
     /// The place of each series that is kept, and how far back it is looked at.
     kept: [Option<(usize, i64)>; SERIES],
-    /// Each node's place in the order of names, where it is known.
-    ranks: Option<Vec<u32>>,
 }
 
 impl Nodes {
@@ -59,24 +73,43 @@ impl Nodes {
             pool_by_name: HashMap::new(),
             filters: rules.filters.clone(),
             kept,
-            ranks: None,
         }
     }
 
-    /// Takes a report of a node; `next` is the oldest event time at which a rule will yet be evaluated.
-    pub(crate) fn report(&mut self, (name, pool): (&str, &str), at: i64, readings: &Readings, next: i64) -> u32 {
-        let number = self.number(name, pool);
-        let Node { samples, last, .. } = &mut self.slots[number as usize];
-        *last = at.max(*last);
+    /// Takes the readings of a node; `next` is the oldest event time at which a rule will yet be evaluated of it.
+    pub(crate) fn read(&mut self, number: u32, (at, heard): (i64, i64), readings: &Readings, next: i64) {
+        let node = &mut self.slots[number as usize];
+        (node.last, node.heard) = (at.max(node.last), heard.max(node.heard));
         for (kept, reading) in self.kept.iter().zip(readings) {
             if let (Some((place, depth)), Some(value)) = (kept, reading) {
-                samples[*place].push(at, *value, next - depth);
+                node.samples[*place].push(at, *value, next.saturating_sub(*depth));
             }
         }
+        self.note_last(number, at, next);
+    }
+
+    /// A node was last heard at an event time that no report at hand has.
+    pub(crate) fn was_heard(&mut self, number: u32, at: i64) {
+        self.slots[number as usize].last = at;
+        self.note_last(number, at, at);
+    }
+
+    fn note_last(&mut self, number: u32, at: i64, next: i64) {
         if let Some((place, depth)) = self.kept[Series::LastReport as usize] {
-            samples[place].push(at, at as f64 / 1000.0, next - depth);
+            let samples = &mut self.slots[number as usize].samples[place];
+            samples.push(at, at as f64 / 1000.0, next.saturating_sub(depth));
         }
-        number
+    }
+
+    /// The number of a node that is known, in that pool.
+    pub(crate) fn known(&self, name: &str, pool: &str) -> Option<u32> {
+        let number = *self.by_name.get(name)?;
+        (self.pool_name(self.slots[number as usize].pool) == pool).then_some(number)
+    }
+
+    /// The number of a node of that name, in whatever pool.
+    pub(crate) fn named(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
     }
 
     /// Whether a node has reported of that event time or a later one.
@@ -84,35 +117,25 @@ impl Nodes {
         self.by_name.get(name).is_some_and(|number| self.slots[*number as usize].last >= at)
     }
 
-    /// A node was last heard at an event time that no report at hand has.
-    pub(crate) fn report_of_old(&mut self, number: u32, at: i64) {
-        let node = &mut self.slots[number as usize];
-        node.last = at;
-        if let Some((place, depth)) = self.kept[Series::LastReport as usize] {
-            node.samples[place].push(at, at as f64 / 1000.0, at - depth);
-        }
-    }
-
-    /// The number of a node, which is new or known; one that went to another pool begins anew.
-    pub(crate) fn number(&mut self, name: &str, pool: &str) -> u32 {
-        let known = self.by_name.get(name).copied();
-        if let Some(number) = known
-            && self.pool_name(self.slots[number as usize].pool) == pool
-        {
-            return number;
-        }
+    /// The number of a node that is new, or known in another pool: then it goes there and begins anew.
+    pub(crate) fn add(&mut self, name: &str, pool: &str, unit: Unit) -> u32 {
         let pool_number = self.pool(pool);
-        let passes = self.filters.iter().map(|filter| passes(filter, name, pool)).collect();
+        let node = Node {
+            name: name.into(),
+            pool: pool_number,
+            last: i64::MIN / 2,
+            heard: i64::MIN / 2,
+            firing: 0,
+            unit,
+            samples: vec![Samples::default(); self.kept.iter().flatten().count()].into_boxed_slice(),
+            passes: self.filters.iter().map(|filter| passes(filter, name, pool)).collect(),
+            gone: false,
+        };
+        let known = self.by_name.get(name).copied();
         if let Some(number) = known {
-            let node = &mut self.slots[number as usize];
-            (node.pool, node.passes) = (pool_number, passes);
-            node.samples.iter_mut().for_each(Samples::clear);
-            return number;
+            self.leave_pool(number);
         }
-        let samples = vec![Samples::default(); self.kept.iter().flatten().count()].into_boxed_slice();
-        let node =
-            Node { name: name.into(), pool: pool_number, last: i64::MIN / 2, firing: 0, samples, passes, gone: false };
-        let number = match self.free.pop() {
+        let number = match known.or_else(|| self.free.pop()) {
             Some(number) => {
                 self.slots[number as usize] = node;
                 number
@@ -123,7 +146,11 @@ impl Nodes {
             }
         };
         self.by_name.insert(name.into(), number);
-        self.ranks = None;
+        if let Some(pool) = self.pools.get_mut(pool_number as usize) {
+            let place = pool.members.partition_point(|member| *member < number);
+            pool.members.insert(place, number);
+            pool.checked = 0;
+        }
         number
     }
 
@@ -136,14 +163,22 @@ impl Nodes {
             return *number;
         }
         let number = self.pools.len() as u32;
-        self.pools.push(name.into());
+        self.pools.push(Pool { name: name.into(), ..Pool::default() });
         self.pool_by_name.insert(name.into(), number);
         number
     }
 
     /// The name of a pool.
     pub(crate) fn pool_name(&self, number: u32) -> &str {
-        self.pools.get(number as usize).map_or("", |name| name)
+        self.pools.get(number as usize).map_or("", |pool| &pool.name)
+    }
+
+    pub(crate) fn pool_mut(&mut self, number: u32) -> Option<&mut Pool> {
+        self.pools.get_mut(number as usize)
+    }
+
+    pub(crate) fn pools(&self) -> &[Pool] {
+        &self.pools
     }
 
     /// A node by its number; `None` for no node.
@@ -155,9 +190,9 @@ impl Nodes {
         self.slots.get_mut(number as usize).filter(|node| !node.gone)
     }
 
-    /// Numbers and nodes, in the order of their numbers.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Node)> {
-        (0..).zip(&self.slots).filter(|(_, node)| !node.gone)
+    /// Numbers that nodes have or had.
+    pub(crate) fn numbers(&self) -> std::ops::Range<u32> {
+        0..self.slots.len() as u32
     }
 
     /// Nodes that are known.
@@ -172,37 +207,26 @@ impl Nodes {
         Some((&node.samples[place], if remembered { FIRING_SILENCE_MS } else { series.lookback_ms() }))
     }
 
-    /// Puts the ranks right before an evaluation: sums are taken in the order of names, whoever reported first.
-    pub(crate) fn rank(&mut self) {
-        if self.ranks.is_none() {
-            let mut order: Vec<u32> = self.iter().map(|(number, _)| number).collect();
-            order.sort_by(|a, b| self.slots[*a as usize].name.cmp(&self.slots[*b as usize].name));
-            let mut ranks = vec![NONE; self.slots.len()];
-            for (rank, number) in (0..).zip(order) {
-                ranks[number as usize] = rank;
-            }
-            self.ranks = Some(ranks);
-        }
+    /// The name of a node, empty for none: sums are taken in this order, whoever reported first.
+    pub(crate) fn name(&self, number: u32) -> &str {
+        self.get(number).map_or("", |node| &node.name)
     }
 
-    /// The place of what has these labels in the order of names.
-    pub(crate) fn rank_of(&self, key: Key) -> (u32, &str, Option<Series>) {
-        let rank = self.ranks.as_ref().and_then(|ranks| ranks.get(key.node as usize)).copied();
-        (rank.unwrap_or(NONE), self.pool_name(key.pool), key.own)
+    /// Forgets a node.
+    pub(crate) fn forget(&mut self, number: u32) {
+        self.leave_pool(number);
+        let node = &mut self.slots[number as usize];
+        node.gone = true;
+        node.samples = Box::default();
+        self.by_name.remove(&node.name);
+        self.free.push(number);
     }
 
-    /// Forgets nodes that have been silent for longer than `patience_ms` by `now`, those in `held` excepted.
-    pub(crate) fn forget(&mut self, now: i64, patience_ms: i64, held: impl Fn(u32) -> bool) {
-        for number in 0..self.slots.len() as u32 {
-            let node = &mut self.slots[number as usize];
-            if node.gone || now.saturating_sub(node.last) <= patience_ms || held(number) {
-                continue;
-            }
-            node.gone = true;
-            node.samples = Box::default();
-            self.by_name.remove(&node.name);
-            self.free.push(number);
-            self.ranks = None;
+    fn leave_pool(&mut self, number: u32) {
+        let pool = self.slots[number as usize].pool;
+        if let Some(pool) = self.pools.get_mut(pool as usize) {
+            pool.members.retain(|member| *member != number);
+            pool.checked = 0;
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Rule {
     /// Where it stands in its file.
     pub(crate) place: Place,
     pub(crate) plan: Plan,
+    /// Its number among all rules.
+    pub(crate) number: u32,
     pub(crate) for_ms: i64,
     pub(crate) keep_ms: i64,
     pub(crate) labels: Vec<(String, Template)>,
@@ -72,6 +74,9 @@ impl Rules {
             groups.extend(read);
         }
         groups.retain(|group| !group.rules.is_empty());
+        for (number, rule) in (0..).zip(groups.iter_mut().flat_map(|group| &mut group.rules)) {
+            rule.number = number;
+        }
         Ok(Self { groups, filters: compiler.filters, depth_ms: compiler.depth_ms })
     }
 
@@ -86,6 +91,16 @@ impl Rules {
         let held = self.all().map(|rule| rule.for_ms + rule.keep_ms).max().unwrap_or(0);
         let interval = self.groups.iter().map(|group| group.interval_ms).max().unwrap_or(0);
         self.look_ms() + held + interval
+    }
+
+    /// Whether some rule takes the nodes of a pool together.
+    pub(crate) fn have_pools(&self) -> bool {
+        self.all().any(|rule| !rule.plan.is_of_a_node())
+    }
+
+    /// How long alerts can go on after their last sample.
+    pub(crate) fn afterlife_ms(&self) -> i64 {
+        self.look_ms() + self.all().map(|rule| rule.keep_ms).max().unwrap_or(0)
     }
 
     /// How long a silent node can matter to an expression.

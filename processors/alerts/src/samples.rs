@@ -31,10 +31,6 @@ impl Samples {
         let end = self.0.partition_point(|(t, _)| *t <= to).max(begin);
         self.0.range(begin..end).copied()
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 #[cfg(test)]

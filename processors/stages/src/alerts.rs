@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use prometheus::{IntCounter, IntGaugeVec, Opts, Registry};
-use tidegate_alerts::{Change, DELAY_MS, Recalled, Report, Rules, Watch};
+use tidegate_alerts::{Change, Recalled, Report, Rules, Watch};
 use tidegate_broker::{DropReason, Past, Received, Rejection, Stage, Verdict};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Alert, AlertStatus, Cause, Forecast};
@@ -104,8 +104,13 @@ impl AlertsStage {
         let Cause { partition, offset: of_report, .. } = forecast.cause;
         let (quota, quota_sequence) = (forecast.quota_in_force, forecast.quota_sequence);
         let tag = Tag { topic, partition, offset: of_report, quota, quota_sequence };
-        let report =
-            Report { node: &forecast.node_id, pool: &forecast.pool, at: forecast.timestamp, readings: &readings };
+        let report = Report {
+            node: &forecast.node_id,
+            pool: &forecast.pool,
+            at: forecast.timestamp,
+            heard: received.kafka_timestamp.unwrap_or(forecast.timestamp),
+            readings: &readings,
+        };
         let changes = held.watch.observe(&report, tag)?;
         held.mark(offset);
         Some(changes)
@@ -114,7 +119,7 @@ impl AlertsStage {
     fn tell(&mut self) {
         let Some(metrics) = &self.firing else { return };
         for (number, name) in self.rules.names().enumerate() {
-            let firing = self.partitions.values().filter_map(|p| p.watch.firing().nth(number)).sum::<usize>();
+            let firing = self.partitions.values().filter_map(|p| p.watch.firing().get(number)).sum::<usize>();
             metrics.firing.with_label_values(&[name]).set(firing as i64);
         }
         let evaluations = self.partitions.values().map(|p| p.watch.evaluations()).sum::<u64>();
@@ -199,7 +204,8 @@ impl Stage for AlertsStage {
         let change = change(alert);
         // The topic keeps the last record of an alert: that it ended says when it began as well.
         if let Some(at) = ended {
-            told.push(Recalled { change: change.clone() });
+            let began = Change { reported_at: change.reported_at.min(change.fired_at), ..change.clone() };
+            told.push(Recalled { change: began });
             told.push(Recalled { change: Change { at, firing: false, ..change } });
         } else {
             told.push(Recalled { change });
@@ -238,8 +244,8 @@ impl Stage for AlertsStage {
     fn rewind_to(&mut self, partition: i32) -> Option<Past> {
         let reach = self.rules.reach_ms();
         let held = self.partitions.get_mut(&partition)?;
-        let newest = held.watch.newest()?;
-        held.since(newest - DELAY_MS - reach - MARK_MS).map(Past::from)
+        let oldest = held.watch.oldest();
+        held.since(oldest.saturating_sub(reach)).map(Past::from)
     }
 
     fn revoked(&mut self, partition: i32) {

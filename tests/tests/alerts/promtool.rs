@@ -5,16 +5,22 @@
 //!       └─> rule file, input_series ──────────────────────────────────────────┴─> promtool test rules
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use tidegate_alerts::{DELAY_MS, Labels, Readings, Report, Rules, SERIES, Series, Watch};
+use tidegate_alerts::{Labels, Readings, Report, Rules, SERIES, Series, Watch};
 
 use crate::cases::{Case, Samples};
 
 const INDENT: &str = "        ";
+
+/// Kafka time of a step.
+const STEP_MS: i64 = 27_000;
+/// When the clock speaks after a step, in s of event time and ms of Kafka time.
+const CLOCK: [(i64, i64); 3] = [(2, 9_000), (3, 18_000), (5, 26_999)];
 
 /// An alert that fires: its labels and its annotations.
 type Firing = (Labels, Labels);
@@ -28,34 +34,48 @@ pub(crate) fn ours(case: &Case) -> Vec<Outcome> {
     let steps = case.samples.iter().map(|s| s.values.len()).max().unwrap_or(0) as i64;
     let end = steps * case.step_s;
     let mut outcome = Vec::new();
-    // Reports in the order of time; the clock comes last, and lets what was reported until DELAY before be evaluated.
-    for second in 0..=end + DELAY_MS / 1000 {
-        if second % case.step_s == 0 && second < end {
-            report_all(case, second, &mut watch);
+    // Reports in the order of time; after each step those of a clock, by the last of which whoever had no sample at two steps is not waited
+    // for any more.
+    let mut heard: BTreeMap<&str, i64> = BTreeMap::new();
+    // All nodes are known before the first sample: a pool cannot wait for whom it has never heard of.
+    for samples in &case.samples {
+        let empty = &[None; SERIES];
+        watch.observe(&Report { node: samples.node, pool: samples.pool, at: -1000, heard: 0, readings: empty }, ());
+    }
+    for step in 0..=end / case.step_s {
+        let second = step * case.step_s;
+        if second < end {
+            report_all(case, second, &mut heard, &mut watch);
         }
-        let evaluated = second - DELAY_MS / 1000;
-        if evaluated >= 0 && evaluated % case.every_s == 0 {
-            let clock = Report { node: "clock", pool: "", at: second * 1000, readings: &[None; SERIES] };
-            watch.observe(&clock, ());
-            let mut firing: Vec<Firing> = watch.alerts().map(|alert| (alert.labels, alert.annotations)).collect();
+        for (after_s, kafka_ms) in CLOCK {
+            let (at, heard) = ((second + after_s) * 1000, step * STEP_MS + kafka_ms);
+            watch.observe(&Report { node: "clock", pool: "", at, heard, readings: &[None; SERIES] }, ());
+        }
+        if second % case.every_s == 0 {
+            let alerts = watch.alerts().into_iter();
+            let mut firing: Vec<Firing> = alerts.map(|alert| (alert.labels, alert.annotations)).collect();
             firing.sort();
-            outcome.push((evaluated, firing));
+            outcome.push((second, firing));
         }
     }
     outcome
 }
 
-fn report_all(case: &Case, second: i64, watch: &mut Watch<()>) {
-    let step = (second / case.step_s) as usize;
+fn report_all<'c>(case: &'c Case, second: i64, heard: &mut BTreeMap<&'c str, i64>, watch: &mut Watch<()>) {
+    let step = second / case.step_s;
     let mut nodes: Vec<(&str, &str)> = case.samples.iter().map(|s| (s.node, s.pool)).collect();
     nodes.dedup();
+    // Nobody waits for one that is back after a while, so it comes first.
+    nodes.sort_by_key(|(node, _)| heard.get(node).copied());
     for (node, pool) in nodes {
         let mut readings: Readings = [None; SERIES];
         for samples in case.samples.iter().filter(|s| s.node == node) {
-            readings[samples.series as usize] = samples.values.get(step).copied().flatten();
+            readings[samples.series as usize] = samples.values.get(step as usize).copied().flatten();
         }
         if readings.iter().any(Option::is_some) {
-            watch.observe(&Report { node, pool, at: second * 1000, readings: &readings }, ());
+            heard.insert(node, step);
+            let report = Report { node, pool, at: second * 1000, heard: step * STEP_MS, readings: &readings };
+            watch.observe(&report, ());
         }
     }
 }

@@ -66,6 +66,7 @@ fn what_fires_is_neither_forgotten_nor_told_twice_over_a_restart(broker: &TestBr
 
     let alerts = pipeline.start(&["run", "alerts"]);
     pipeline.send_load(&records(&cool));
+    pipeline.wait_for(Topic::Forecasts, hot.len() + cool.len(), &forecast);
     pipeline.wait_for(Topic::Alerts, 4, &alerts);
     for running in [alerts, forecast] {
         assert_eq!(running.terminate().unwrap().code, Some(0));

@@ -1,4 +1,4 @@
-//! `tidegate validate` and wrong rule files at the start.
+//! `tidegate validate`, and wrong rule files at the start.
 
 use std::time::Duration;
 
@@ -21,8 +21,18 @@ fn wrong_files_are_told_with_line_and_column() {
     let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     assert_eq!((&told["problems"][0]["line"], &told["problems"][0]["column"]), (&5.into(), &15.into()));
 
-    let refused = run(&["run", "alerts", "--rules", &file, "--brokers", "127.0.0.1:1"]);
+    assert_eq!(run(&["validate", "nobody.yml"]).code, Some(66));
+}
+
+#[test]
+fn a_wrong_rule_file_stops_a_run_at_its_start() {
+    let Some(kafka) = tidegate_tests::kafka::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.yml");
+    std::fs::write(&path, WRONG).unwrap();
+    let file = path.display().to_string();
+    let arguments = ["run", "alerts", "--rules", &file, "--brokers", kafka.bootstrap()];
+    let refused = binary::run(&arguments, Duration::from_secs(60));
     assert_eq!(refused.code, Some(78), "{}", refused.stderr);
     assert!(refused.stderr.contains("rules.yml:5:15:"), "{}", refused.stderr);
-    assert_eq!(run(&["validate", "nobody.yml"]).code, Some(66));
 }

@@ -8,7 +8,7 @@ use crate::nodes::Nodes;
 pub(super) fn aggregate(how: Aggregation, kept: Kept, found: Found, nodes: &Nodes) -> Found {
     // A node without a pool stands alone: it is in no group of several nodes.
     let in_a_group = found.into_iter().filter(|(key, _)| kept.node || key.pool != NONE);
-    let mut members: Vec<_> = in_a_group.map(|(key, x)| (kept.of(key), nodes.rank_of(key), x)).collect();
+    let mut members: Vec<_> = in_a_group.map(|(key, x)| (kept.of(key), (nodes.name(key.node), key.own), x)).collect();
     members.sort_by(|(a, rank_a, _), (b, rank_b, _)| (a, rank_a).cmp(&(b, rank_b)));
     let mut groups = Vec::new();
     for group in members.chunk_by(|(a, ..), (b, ..)| a == b) {

@@ -14,28 +14,35 @@ pub(super) enum Yield {
     Vector(Found),
 }
 
+/// What an expression is evaluated of: some of the nodes, by number in order.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'s> {
+    pub(crate) nodes: &'s Nodes,
+    pub(crate) members: &'s [u32],
+}
+
 /// Evaluates the expression of an alert.
-pub(crate) fn evaluate(plan: &Plan, nodes: &Nodes, at: i64) -> Found {
-    match value(plan, nodes, at) {
+pub(crate) fn evaluate(plan: &Plan, scene: Scene<'_>, at: i64) -> Found {
+    match value(plan, scene, at) {
         Yield::Vector(found) => found,
         Yield::Scalar(_) => Vec::new(),
     }
 }
 
-fn value(plan: &Plan, nodes: &Nodes, at: i64) -> Yield {
-    let of = |plan: &Plan| value(plan, nodes, at);
+fn value(plan: &Plan, scene: Scene<'_>, at: i64) -> Yield {
+    let of = |plan: &Plan| value(plan, scene, at);
     match plan {
         Plan::Number(number) => Yield::Scalar(*number),
         Plan::Time => Yield::Scalar(at as f64 / 1000.0),
-        Plan::Select(selector) => Yield::Vector(newest(selector, nodes, at, |(_, value)| value)),
+        Plan::Select(selector) => Yield::Vector(newest(selector, scene, at, |(_, value)| value)),
         Plan::Timestamp(selector) => {
             let is_last = |(taken, _): (i64, f64)| taken as f64 / 1000.0;
-            Yield::Vector(newest(selector, nodes, at, is_last))
+            Yield::Vector(newest(selector, scene, at, is_last))
         }
         Plan::OverTime(how, selector, range) => {
             let to = at - selector.offset_ms;
-            let found = select(selector, nodes, |node, series| {
-                let (samples, _) = nodes.samples(node, series)?;
+            let found = select(selector, scene, |node, series| {
+                let (samples, _) = scene.nodes.samples(node, series)?;
                 over_time::over(*how, samples.within(to - range, to), (to - range, to))
             });
             Yield::Vector(found)
@@ -46,28 +53,29 @@ fn value(plan: &Plan, nodes: &Nodes, at: i64) -> Yield {
         Plan::Compare { by, as_number, sides } => binary::compare(*by, *as_number, of(&sides[0]), of(&sides[1])),
         Plan::Set(how, sides) => binary::set(*how, of(&sides[0]), of(&sides[1])),
         Plan::Aggregate(how, kept, inner) => match of(inner) {
-            Yield::Vector(found) => Yield::Vector(aggregate::aggregate(*how, *kept, found, nodes)),
+            Yield::Vector(found) => Yield::Vector(aggregate::aggregate(*how, *kept, found, scene.nodes)),
             scalar @ Yield::Scalar(_) => scalar,
         },
     }
 }
 
 /// Something of the newest sample of each series selected.
-fn newest(selector: &Selector, nodes: &Nodes, at: i64, what: impl Fn((i64, f64)) -> f64) -> Found {
+fn newest(selector: &Selector, scene: Scene<'_>, at: i64, what: impl Fn((i64, f64)) -> f64) -> Found {
     let at = at - selector.offset_ms;
-    select(selector, nodes, |node, series| {
-        let (samples, lookback) = nodes.samples(node, series)?;
+    select(selector, scene, |node, series| {
+        let (samples, lookback) = scene.nodes.samples(node, series)?;
         samples.newest(at, lookback).map(&what)
     })
 }
 
 fn select(
     selector: &Selector,
-    nodes: &Nodes,
+    scene: Scene<'_>,
     value: impl Fn(&crate::nodes::Node, crate::series::Series) -> Option<f64>,
 ) -> Found {
     let mut found = Vec::new();
-    for (number, node) in nodes.iter().filter(|(_, node)| node.passes(selector.filter)) {
+    let nodes = scene.members.iter().filter_map(|number| Some((*number, scene.nodes.get(*number)?)));
+    for (number, node) in nodes.filter(|(_, node)| node.passes(selector.filter)) {
         for series in &selector.series {
             if let Some(value) = value(node, *series) {
                 let own = series.label().map(|_| *series);

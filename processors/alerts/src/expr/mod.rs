@@ -16,7 +16,7 @@ mod plan;
 mod text;
 
 pub(crate) use compile::Compiler;
-pub(crate) use evaluate::{Found, evaluate};
+pub(crate) use evaluate::{Found, Scene, evaluate};
 pub(crate) use plan::Plan;
 
 /// How long a sample counts where nothing newer came.

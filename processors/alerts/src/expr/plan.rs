@@ -92,6 +92,18 @@ impl Plan {
         }
     }
 
+    /// Whether it can be evaluated of each node alone: no aggregate takes several of them together.
+    pub(crate) fn is_of_a_node(&self) -> bool {
+        match self {
+            Self::Aggregate(_, kept, of) => kept.node && of.is_of_a_node(),
+            Self::Negate(of) | Self::Absolute(of) => of.is_of_a_node(),
+            Self::Arithmetic(_, sides) | Self::Compare { sides, .. } | Self::Set(_, sides) => {
+                sides.iter().all(Self::is_of_a_node)
+            }
+            Self::Number(_) | Self::Time | Self::Select(_) | Self::Timestamp(_) | Self::OverTime(..) => true,
+        }
+    }
+
     /// How far back it looks, in ms.
     pub(crate) fn reach_ms(&self) -> i64 {
         match self {

@@ -44,7 +44,7 @@ impl Step {
 
 /// Takes what an expression found into the alerts of its rule; gives those that began to fire or were resolved.
 pub(super) fn step(
-    active: &mut BTreeMap<Key, Active>,
+    active: &mut BTreeMap<(u32, Key), Active>,
     rule: &Rule,
     found: &Found,
     (at, interval_ms): (i64, i64),
@@ -52,7 +52,7 @@ pub(super) fn step(
     let mut steps = Vec::new();
     for (key, value) in found {
         let new = Active { since: at, fired_at: None, ceased_at: None, value: *value };
-        let alert = active.entry(*key).or_insert(new);
+        let alert = active.entry((rule.number, *key)).or_insert(new);
         (alert.value, alert.ceased_at) = (*value, None);
         if alert.fired_at.is_none() && at - alert.since >= rule.for_ms {
             alert.fired_at = Some(at);
@@ -61,22 +61,24 @@ pub(super) fn step(
             steps.push((*key, Step { firing: true, is_new: false, active: *alert }));
         }
     }
-    if active.len() > found.len() {
-        active.retain(|key, alert| {
-            if found.binary_search_by_key(key, |(key, _)| *key).is_ok() {
+    if !active.is_empty() {
+        active.retain(|(number, key), alert| {
+            let is_found = || found.binary_search_by_key(key, |(key, _)| *key).is_ok();
+            if *number != rule.number || is_found() || fires_on(alert, rule, at) {
                 return true;
             }
-            let fires_on = alert.fired_at.is_some() && {
-                let ceased_at = *alert.ceased_at.get_or_insert(at);
-                at - ceased_at < rule.keep_ms
-            };
-            if !fires_on && alert.fired_at.is_some() {
+            if alert.fired_at.is_some() {
                 steps.push((*key, Step { firing: false, is_new: true, active: *alert }));
             }
-            fires_on
+            false
         });
     }
     steps
+}
+
+/// Whether an alert whose expression does not hold goes on firing.
+fn fires_on(alert: &mut Active, rule: &Rule, at: i64) -> bool {
+    alert.fired_at.is_some() && at - *alert.ceased_at.get_or_insert(at) < rule.keep_ms
 }
 
 /// Whether a day since it began to fire is full by this evaluation, and was not by the one before.
