@@ -1,6 +1,10 @@
 //! Alerts: rules with the same meaning as in Prometheus, held against its own `promtool`; the stage through the built binary; the sink to
 //! a real Alertmanager.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::let_underscore_must_use, reason = "writing to a text does not fail")]
+#![expect(clippy::too_many_lines, reason = "the cases are a table")]
+
 mod alertmanager;
 mod cases;
 mod promtool;
