@@ -105,7 +105,7 @@ mod tests {
             while !told.is_set() {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            drop(hangs.recv());
+            assert!(hangs.recv().is_err(), "nothing is ever sent");
         });
         std::thread::sleep(2 * LIMIT);
         assert_eq!(stop.silent_for(Duration::from_secs(60)), None);

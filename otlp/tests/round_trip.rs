@@ -1,7 +1,5 @@
 //! What comes in leaves as it came; what is no span is left out and said.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::resource::v1::Resource;

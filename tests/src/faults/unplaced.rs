@@ -10,10 +10,13 @@ use crate::client::Raw;
 
 use super::sender::Sent;
 
+/// What a record is told by: partition, key, value.
+type Likeness<'a> = (i32, &'a [u8], Option<&'a [u8]>);
+
 /// Gives every acknowledged record that has no offset the place where it stands; what is not found stays as it is.
 pub(super) fn find(sent: &mut [Sent], load: &[Raw]) {
     let told: BTreeSet<(i32, i64)> = sent.iter().filter_map(|sent| sent.place).filter(|place| place.1 >= 0).collect();
-    let mut free: HashMap<(i32, &[u8], Option<&[u8]>), VecDeque<i64>> = HashMap::new();
+    let mut free: HashMap<Likeness<'_>, VecDeque<i64>> = HashMap::new();
     for raw in load.iter().filter(|raw| !told.contains(&(raw.partition, raw.offset))) {
         let of = (raw.partition, raw.key.as_deref().unwrap_or_default(), raw.value.as_deref());
         free.entry(of).or_default().push_back(raw.offset);
