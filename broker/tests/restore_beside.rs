@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use prometheus::{Registry, TextEncoder};
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
-    BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Past, Processing, Publisher, Received, Rejection,
-    Stage, Stop, Verdict, WorkStatus, run_stage,
+    BrokerError, Deliveries, Guarantee, Job, KafkaSettings, Metrics, Outgoing, Past, Processing, Publisher, Received,
+    Rejection, Stage, Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_schemas::records::{LoadReport, Record};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};
@@ -21,6 +21,9 @@ const RECORDS: usize = 2_000;
 const BATCH: usize = 10;
 /// So that restoring a partition takes 4 s at least.
 const SLOW: Duration = Duration::from_millis(20);
+
+const STANDING_BY: Processing =
+    Processing { guarantee: Guarantee::AtLeastOnce, transaction: Duration::from_millis(100), standby: true };
 
 /// Partition and offset of records.
 type Places = Vec<(i32, i64)>;
@@ -139,12 +142,18 @@ fn send(settings: &KafkaSettings, publisher: &Publisher, partition: i32, count: 
     publisher.flush(Duration::from_secs(30)).unwrap();
 }
 
-#[test]
-fn a_partition_goes_on_while_another_is_restored() {
-    let broker = EmbeddedBroker::start("beside.", 2).unwrap();
+/// Two partitions with records, and who sends more.
+fn filled(broker: &EmbeddedBroker) -> (KafkaSettings, Publisher) {
     let settings = broker.settings();
     let publisher = Publisher::new(&settings, Arc::new(Deliveries::default())).unwrap();
     [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, RECORDS));
+    (settings, publisher)
+}
+
+#[test]
+fn a_partition_goes_on_while_another_is_restored() {
+    let broker = EmbeddedBroker::start("beside.", 2).unwrap();
+    let (settings, publisher) = filled(&broker);
     let first = Member::start(&settings);
     wait_until("the first answers all", || first.processed().len() == 2 * RECORDS && first.status.is_ready(0));
     assert_eq!(first.rebuilt(), 0, "there was nothing to restore");
@@ -183,14 +192,11 @@ fn of(partition: i32, seen: &Seen) -> Vec<i64> {
 #[test]
 fn what_was_followed_is_not_restored_again() {
     let broker = EmbeddedBroker::start("standby.", 2).unwrap();
-    let settings = broker.settings();
-    let publisher = Publisher::new(&settings, Arc::new(Deliveries::default())).unwrap();
-    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, RECORDS));
-    let processing = Processing { standby: true, ..Processing::default() };
-    let first = Member::with(&settings, processing);
+    let (settings, publisher) = filled(&broker);
+    let first = Member::with(&settings, STANDING_BY);
     wait_until("the first answers all", || first.processed().len() == 2 * RECORDS && first.status.is_ready(0));
 
-    let second = Member::with(&settings, processing);
+    let second = Member::with(&settings, STANDING_BY);
     wait_until("the second has one of them, and follows the other", || {
         second.rebuilt() == 2 * RECORDS
             && second.status.is_ready(0)
@@ -218,13 +224,10 @@ fn what_was_followed_is_not_restored_again() {
 #[test]
 fn a_partition_that_comes_back_goes_on_from_where_it_was_followed() {
     let broker = EmbeddedBroker::start("back.", 2).unwrap();
-    let settings = broker.settings();
-    let publisher = Publisher::new(&settings, Arc::new(Deliveries::default())).unwrap();
-    [0, 1].into_iter().for_each(|partition| send(&settings, &publisher, partition, RECORDS));
-    let processing = Processing { standby: true, ..Processing::default() };
-    let first = Member::with(&settings, processing);
+    let (settings, publisher) = filled(&broker);
+    let first = Member::with(&settings, STANDING_BY);
     wait_until("the first answers all", || first.processed().len() == 2 * RECORDS && first.status.is_ready(0));
-    let second = Member::with(&settings, processing);
+    let second = Member::with(&settings, STANDING_BY);
     wait_until("the first keeps what it gave away", || {
         second.rebuilt() == 2 * RECORDS && first.metric("tidegate_standby_partitions") == 1
     });

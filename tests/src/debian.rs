@@ -40,6 +40,13 @@ pub fn alertmanager() -> Option<(PathBuf, PathBuf)> {
     Some((folder.join("usr/bin").join(package), templates))
 }
 
+/// `amtool` of the same package, or `None` as above.
+#[must_use]
+pub fn amtool() -> Option<PathBuf> {
+    let (server, _) = alertmanager()?;
+    Some(server.with_file_name("amtool"))
+}
+
 /// The bytes with every `from` replaced by `to`, which is as long.
 fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut at = 0;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_tests::compose_tools::{self, ComposeTools};
-use tidegate_tests::{binary, places};
+use tidegate_tests::{binary, debian, places};
 
 fn folder() -> PathBuf {
     places::repository().join("compose")
@@ -18,7 +18,9 @@ fn folder() -> PathBuf {
 /// `docker-compose config` with the settings that a user may give.
 fn config(tools: &ComposeTools, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(&tools.compose);
-    command.args(["-f", "compose.yaml", "--profile", "replay", "config", "--format", "json"]).current_dir(folder());
+    command
+        .args(["-f", "compose.yaml", "--profile", "replay", "--profile", "observe", "config", "--format", "json"])
+        .current_dir(folder());
     command.envs(variables.iter().copied()).output().unwrap()
 }
 
@@ -42,13 +44,27 @@ fn compose_takes_the_services_with_and_without_settings() {
     let Some(tools) = compose_tools::fetched() else { return };
     let plain = services(&tools, &[]);
     let names: Vec<&String> = plain.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["deliver", "kafka", "replay", "run", "simulate", "topics"]);
+    assert_eq!(
+        names,
+        ["alertmanager", "alerts", "deliver", "kafka", "prometheus", "replay", "run", "simulate", "topics"]
+    );
     assert_eq!(plain["run"]["depends_on"]["topics"]["condition"], "service_completed_successfully");
 
     let set = services(&tools, &[("LOAD_FILE", "/loads/a.csv.gz"), ("WEBHOOK_URL", "http://host:1/quotas")]);
     assert_eq!(set["replay"]["volumes"][0]["source"], "/loads/a.csv.gz");
     let arguments: Vec<&str> = set["deliver"]["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     assert!(arguments.contains(&"http://host:1/quotas"), "{arguments:?}");
+}
+
+#[test]
+fn prometheus_and_alertmanager_take_their_files() {
+    let (Some(promtool), Some(amtool)) = (debian::promtool(), debian::amtool()) else { return };
+    for (program, check, file) in
+        [(promtool, "check config", "prometheus.yml"), (amtool, "check-config", "alertmanager.yml")]
+    {
+        let checked = Command::new(program).args(check.split(' ')).arg(folder().join(file)).output().unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    }
 }
 
 #[test]

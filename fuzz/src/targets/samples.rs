@@ -83,8 +83,10 @@ fn alert() -> Alert {
 }
 
 fn span() -> Span {
-    let attributes =
-        json!([{ "key": "a", "value": true }, { "key": "b", "value": 7 }, { "key": "c", "value": "text" }]);
+    let attributes = json!([
+        { "key": "a", "value": true, "json": false }, { "key": "b", "value": 7, "json": false },
+        { "key": "c", "value": "text", "json": false }, { "key": "d", "value": "null", "json": true },
+    ]);
     of_json(json!({
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7", "trace_state": "",
         "parent_span_id": "", "flags": 1, "name": "forecast", "kind": "INTERNAL", "start_time_unix_nano": 1,

@@ -157,12 +157,21 @@ fn is_of_a_report(index: usize, verdict: &Verdict<<ForecastStage as Stage>::Outp
     }
 }
 
+/// Whether a node that had a checkpoint by `resume` was forgotten within the next `by` reports.
+fn takes_away_what_was_counted_on(resume: i64, by: i64) -> bool {
+    let (before, all) = (topic(resume), topic(resume + by));
+    let had = |node: &String| before.iter().rfind(|(id, _)| id == node).is_some_and(|(_, kept)| kept.is_some());
+    all[before.len()..].iter().any(|(node, kept)| kept.is_none() && had(node))
+}
+
 fn goes_on(commit: usize, harm: &Harm, batch: usize) {
     let (resume, past) = UNDISTURBED.commits[commit];
     let told = if matches!(harm, Harm::Rewind) { Past::from(past.rewind) } else { past };
     let (mut stage, read_from) = restored(resume, told, harmed(harm, resume), batch);
     let kept_from = past.kept.unwrap().from;
     match harm {
+        // A tombstone does not say how far its writer was: what it took away is missed, and the long way is taken.
+        Harm::Ahead(by) if takes_away_what_was_counted_on(resume, *by) => assert_eq!(read_from, past.rewind),
         Harm::None | Harm::Ahead(_) | Harm::Compacted => {
             assert_eq!(read_from, kept_from, "{harm:?} at {resume}");
         }
@@ -230,6 +239,13 @@ fn every_harm_late_in_the_log() {
     assert!(resume - kept.from < (resume - past.rewind) / 2, "checkpoints save little: {past:?} at {resume}");
     let (_, read_from) = restored(resume, past, harmed(&Harm::Gone(0), resume), 500);
     assert_eq!(read_from, past.rewind, "one that is missing is noticed");
+}
+
+#[test]
+fn a_node_that_was_forgotten_after_the_commit_costs_the_long_way_and_no_answer() {
+    let (commit, ahead) = (94, 1_681);
+    assert!(takes_away_what_was_counted_on(UNDISTURBED.commits[commit].0, ahead));
+    goes_on(commit, &Harm::Ahead(ahead), 500);
 }
 
 #[test]
