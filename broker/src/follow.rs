@@ -68,19 +68,15 @@ pub fn run_follower<F: Follower>(mut follower: F, job: &Job<'_>) -> Result<(), B
 /// The record; `None` for a tombstone, and for what cannot be read: it stays where it is, is told of and counted.
 fn decoded<T: Record>(decoder: &mut Decoder, record: RawRecord, job: &Job<'_>, name: &str) -> Option<Received<T>> {
     let bytes = record.value.as_deref()?;
-    let value = loop {
-        match decoder.decode::<T>(bytes) {
-            Ok(value) => break value,
-            Err(e) if e.is_retryable() && !job.stop.is_set() => {
-                tracing::warn!("{name}: {e}; trying again");
-                std::thread::sleep(Duration::from_secs(1));
-            }
-            Err(e) => {
-                job.metrics.dead_letters.with_label_values(&[e.class()]).inc();
-                job.status.dead_letters.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("{name}: {}/{}/{} is passed over: {e}", record.topic, record.partition, record.offset);
-                return None;
-            }
+    let value = match decoder.decode::<T>(bytes) {
+        Ok(value) => value,
+        // Whoever gives ids waits for them; only a stop ends that wait, and then nothing is taken any more.
+        Err(e) if e.is_retryable() => return None,
+        Err(e) => {
+            job.metrics.dead_letters.with_label_values(&[e.class()]).inc();
+            job.status.dead_letters.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("{name}: {}/{}/{} is passed over: {e}", record.topic, record.partition, record.offset);
+            return None;
         }
     };
     let header =

@@ -4,6 +4,7 @@ pub mod alertmanager;
 pub mod deliver;
 pub mod error;
 pub mod export;
+mod http_address;
 pub mod page;
 pub mod record;
 pub mod registry;

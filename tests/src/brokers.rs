@@ -89,3 +89,24 @@ pub fn provision(bootstrap: &str, prefix: &str) {
     let arguments = [&["topics", "apply", "--brokers", bootstrap], &flags[..]].concat();
     drop(binary::run(&arguments, Duration::from_secs(60)).expect_success());
 }
+
+/// Makes a test for each broker out of one body, `fn body(broker: &TestBroker)`.
+#[macro_export]
+macro_rules! on_both_brokers {
+    ($($body:ident),+ $(,)?) => {$(
+        mod $body {
+            use $crate::brokers::TestBroker;
+
+            #[test]
+            fn on_kafka() {
+                let Some(broker) = TestBroker::kafka() else { return };
+                super::$body(&broker);
+            }
+
+            #[test]
+            fn on_the_embedded_broker() {
+                super::$body(&TestBroker::embedded());
+            }
+        }
+    )+};
+}

@@ -218,24 +218,27 @@ impl<'a, S: Stage> Driver<'a, S> {
 
     /// Drops the state of partitions.
     fn forget(&mut self, partitions: &[i32]) {
-        for partition in partitions {
-            self.stage.revoked(*partition);
-            self.resume.remove(partition);
-            self.position.remove(partition);
-        }
-        self.stop_restoring(partitions);
+        partitions.iter().for_each(|partition| self.stage.revoked(*partition));
+        self.let_go(partitions);
     }
 
     /// Partitions go to somebody else; their state may stay, to be followed.
     fn hand_over(&mut self, partitions: &[i32]) {
-        let (stay, go): (Vec<i32>, Vec<i32>) =
-            partitions.iter().partition(|partition| self.keeps_standing(**partition));
-        self.forget(&go);
-        for partition in &stay {
+        for partition in partitions {
+            if !self.keeps_standing(*partition) {
+                self.stage.revoked(*partition);
+            }
+        }
+        self.let_go(partitions);
+    }
+
+    /// These partitions are not held any more.
+    fn let_go(&mut self, partitions: &[i32]) {
+        for partition in partitions {
             self.resume.remove(partition);
             self.position.remove(partition);
         }
-        self.intake.lost(&stay);
+        self.stop_restoring(partitions);
     }
 
     /// Takes changes of the assignment in. All of `batch` was polled before them.

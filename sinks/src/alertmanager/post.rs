@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::SinkError;
+use crate::http_address;
 
 const PATH: &str = "/api/v2/alerts";
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,11 +29,7 @@ pub(super) enum Answer {
 
 impl Target {
     pub(super) fn new(url: &str) -> Result<Self, SinkError> {
-        let parsed = url.parse::<ureq::http::Uri>().ok();
-        let scheme = parsed.as_ref().and_then(|u| u.scheme_str());
-        if !matches!(scheme, Some("http" | "https")) || parsed.as_ref().is_none_or(|u| u.host().is_none()) {
-            return Err(SinkError::Target(format!("the Alertmanager {url:?} is not an http:// or https:// address")));
-        }
+        http_address::parsed("the Alertmanager", url)?;
         let base = url.trim_end_matches('/');
         let address = if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") };
         let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);

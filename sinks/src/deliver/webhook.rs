@@ -7,6 +7,7 @@ use tidegate_schemas::records::QuotaCommand;
 
 use super::Target;
 use crate::error::SinkError;
+use crate::http_address;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Commands in one request at most.
@@ -32,11 +33,7 @@ impl Webhook {
     /// # Errors
     /// [`SinkError::Target`] where the URL is not one of http or https.
     pub fn new(url: &str) -> Result<Self, SinkError> {
-        let parsed = url.parse::<ureq::http::Uri>().ok();
-        let scheme = parsed.as_ref().and_then(|u| u.scheme_str());
-        if !matches!(scheme, Some("http" | "https")) || parsed.as_ref().is_none_or(|u| u.host().is_none()) {
-            return Err(SinkError::Target(format!("the webhook {url:?} is not an http:// or https:// address")));
-        }
+        http_address::parsed("the webhook", url)?;
         let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build();
         Ok(Self { url: url.to_owned(), agent: agent.into(), taken: 0 })
     }

@@ -11,6 +11,7 @@ use tidegate_otlp::{Answer, Encoding, answer, request_of};
 use tidegate_schemas::records::Span;
 
 use crate::error::SinkError;
+use crate::http_address;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Of a signal on a base address (OTLP/HTTP, "endpoint URLs").
@@ -43,11 +44,7 @@ impl Backend {
     /// # Errors
     /// [`SinkError::Target`] where the URL is not one of http or https.
     pub fn new(url: &str, headers: BTreeMap<String, String>) -> Result<Self, SinkError> {
-        let parsed = url.parse::<ureq::http::Uri>().ok();
-        let parsed = parsed.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
-        let Some(uri) = parsed else {
-            return Err(SinkError::Target(format!("the OTLP backend {url:?} is not an http:// or https:// address")));
-        };
+        let uri = http_address::parsed("the OTLP backend", url)?;
         let base = url.trim_end_matches('/');
         let whole =
             if uri.path().trim_end_matches('/').is_empty() { format!("{base}{TRACES}") } else { url.to_owned() };

@@ -74,22 +74,7 @@ fn what_fires_is_neither_forgotten_nor_told_twice_over_a_restart(broker: &TestBr
     assert_two_episodes(&told(&pipeline));
 }
 
-macro_rules! on_both_brokers {
-    ($($body:ident),+ $(,)?) => {$(
-        mod $body {
-            use tidegate_tests::brokers::TestBroker;
-
-            #[test]
-            fn on_kafka() {
-                let Some(broker) = TestBroker::kafka() else { return };
-                super::$body(&broker);
-            }
-
-            #[test]
-            fn on_the_embedded_broker() {
-                super::$body(&TestBroker::embedded());
-            }
-        }
-    )+};
-}
-on_both_brokers!(a_hot_node_fires_and_is_resolved, what_fires_is_neither_forgotten_nor_told_twice_over_a_restart);
+tidegate_tests::on_both_brokers!(
+    a_hot_node_fires_and_is_resolved,
+    what_fires_is_neither_forgotten_nor_told_twice_over_a_restart
+);

@@ -1,8 +1,8 @@
 //! `tidegate trace`: one trace of the topic `spans`.
 //!
 //! ```text
-//! trace id ─> the partition of that key, from its oldest record to its end of now ─> spans ─┬─> waterfall.rs
-//!                                                                                           └─> --json
+//! trace id ─> the topic, from its oldest record to its end of now ─> spans of that key ─┬─> waterfall.rs
+//!                                                                                       └─> --json
 //! ```
 
 mod object;
