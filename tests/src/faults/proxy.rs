@@ -112,6 +112,7 @@ impl Drop for Proxy {
 impl State {
     fn break_all(&self) -> usize {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.broken.fetch_add(open.len() as u64, Ordering::SeqCst);
         for (_, one, other) in open.iter() {
             // Both fail only where the other end was faster.
             one.shutdown(Shutdown::Both).ok();
@@ -119,7 +120,6 @@ impl State {
         }
         let count = open.len();
         open.clear();
-        self.broken.fetch_add(count as u64, Ordering::SeqCst);
         count
     }
 }
@@ -129,8 +129,9 @@ fn accept(listener: &TcpListener, state: &Arc<State>) {
     while !state.stop.load(Ordering::SeqCst) {
         match listener.accept() {
             Ok((client, _)) if state.cut.load(Ordering::SeqCst) => {
-                client.shutdown(Shutdown::Both).ok();
+                // Counted first: who sees the end of the connection finds it counted.
                 state.broken.fetch_add(1, Ordering::SeqCst);
+                client.shutdown(Shutdown::Both).ok();
             }
             // A broker that is away refuses: so does its proxy, by hanging up.
             Ok((client, _)) => drop(connect(client, number, state)),
@@ -147,6 +148,10 @@ fn connect(client: TcpStream, number: u64, state: &Arc<State>) -> anyhow::Result
     broker.set_nodelay(true)?;
     let pair = (number, client.try_clone()?, broker.try_clone()?);
     state.open.lock().unwrap_or_else(PoisonError::into_inner).push(pair);
+    if state.cut.load(Ordering::SeqCst) {
+        // The cut came while this one was on its way.
+        state.break_all();
+    }
     for (from, to) in [(client.try_clone()?, broker.try_clone()?), (broker, client)] {
         let state = Arc::clone(state);
         std::thread::spawn(move || {
