@@ -84,6 +84,7 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
         if !records.is_empty() && !deliver(sink, &records, &member.intake, job.stop) {
             break;
         }
+        job.metrics.note_hops(records.iter().map(|received| received.kafka_timestamp));
         settle(&member, &batch, job)?;
         if let Some(e) = member.ledger.take_failure() {
             return Err(e);

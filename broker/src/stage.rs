@@ -170,6 +170,11 @@ pub trait Stage: Send {
         None
     }
 
+    /// This output of this input is about to be published: for metrics, nothing may depend on it.
+    fn published(&self, input: &Self::Input, output: &Self::Output) {
+        let _ = (input, output);
+    }
+
     /// A topic that is read beside the input, whole, by every process: the driver reads it to its end before the first
     /// [`Stage::process`] of an assignment, and takes what has come before each batch.
     fn side_input(&self) -> Option<Topic> {

@@ -1,6 +1,7 @@
 //! What a running stage or sink tells of itself: counters for `/metrics` and for the demo's page.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -93,6 +94,7 @@ pub struct Metrics {
     pub(crate) standby: IntGauge,
     pub(crate) standby_left: IntGauge,
     pub(crate) batch_seconds: Histogram,
+    pub(crate) hop_seconds: Histogram,
     pub(crate) by_label: Option<IntCounterVec>,
     pub(crate) side: IntCounterVec,
     pub(crate) controls_in_force: IntGaugeVec,
@@ -114,6 +116,9 @@ impl Metrics {
         let seconds = HistogramOpts::new("tidegate_batch_seconds", "Time to process one batch, producing included.")
             .const_label("work", work)
             .buckets(buckets);
+        let help = "From a record's Kafka timestamp until its batch was processed.";
+        let hop = HistogramOpts::new("tidegate_hop_seconds", help).const_label("work", work);
+        let hop = hop.buckets(prometheus::exponential_buckets(0.001, 2.5, 14)?);
         let metrics = Self {
             records: counter("tidegate_records_total", "Records processed.")?,
             outputs: counter("tidegate_outputs_total", "Records published or delivered.")?,
@@ -143,6 +148,7 @@ impl Metrics {
                 "Records that others have answered and that their followed state has not seen.",
             ))?,
             batch_seconds: Histogram::with_opts(seconds)?,
+            hop_seconds: Histogram::with_opts(hop)?,
             by_label: None,
             // Both show only where there is a side input: neither has a value until one is set.
             side: counters(
@@ -168,6 +174,14 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Records with these Kafka timestamps, ms since the epoch, were processed just now.
+    pub(crate) fn note_hops(&self, came: impl Iterator<Item = Option<i64>>) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        for timestamp in came.flatten() {
+            self.hop_seconds.observe((since - timestamp as f64 / 1000.0).max(0.0));
+        }
+    }
+
     /// Shows the committed offsets of partitions.
     pub(crate) fn note_committed(&self, done: &[(i32, i64)]) {
         for (partition, offset) in done {
@@ -176,7 +190,7 @@ impl Metrics {
     }
 
     fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let all: [Box<dyn Collector>; 20] = [
+        let all: [Box<dyn Collector>; 21] = [
             Box::new(self.records.clone()),
             Box::new(self.outputs.clone()),
             Box::new(self.restored.clone()),
@@ -193,6 +207,7 @@ impl Metrics {
             Box::new(self.standby.clone()),
             Box::new(self.standby_left.clone()),
             Box::new(self.batch_seconds.clone()),
+            Box::new(self.hop_seconds.clone()),
             Box::new(self.side.clone()),
             Box::new(self.controls_in_force.clone()),
             Box::new(self.transactions.clone()),

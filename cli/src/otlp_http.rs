@@ -1,7 +1,7 @@
 //! OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or gzip.
 //!
 //! ```text
-//! body ─> at most 16 MiB ─> gzip, at most 32 MiB ─> request ─> SpanReceiver (a thread of its own waits for Kafka) ─> response
+//! body ─> at most 16 MiB ─> gzip, at most 32 MiB ─> request ─> SpanIntake (a thread of its own waits) ─> response
 //! ```
 //!
 //! Answers by the specification: 200 with `partial_success` where spans were left out, 400 for what is no request, 413, 415, and
@@ -21,7 +21,7 @@ use flate2::read::GzDecoder;
 use tidegate_broker::Stop;
 use tidegate_otlp::{Encoding, OtlpError};
 use tidegate_producers::ProducerError;
-use tidegate_producers::spans::SpanReceiver;
+use tidegate_producers::spans::SpanIntake;
 
 use crate::http;
 
@@ -33,19 +33,19 @@ const PLAIN_LIMIT: u64 = 32 << 20;
 const RETRY_AFTER_S: &str = "2";
 
 /// Serves the receiver at `address`. Gives the address in use.
-pub(crate) fn serve(address: &str, receiver: SpanReceiver, stop: &Stop) -> anyhow::Result<SocketAddr> {
+pub(crate) fn serve(address: &str, intake: Arc<dyn SpanIntake>, stop: &Stop) -> anyhow::Result<SocketAddr> {
     let router = Router::new().route("/v1/traces", post(traces)).layer(DefaultBodyLimit::max(BODY_LIMIT));
-    http::serve(address, router.with_state(Arc::new(receiver)), stop)
+    http::serve(address, router.with_state(intake), stop)
 }
 
-async fn traces(State(receiver): State<Arc<SpanReceiver>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn traces(State(intake): State<Arc<dyn SpanIntake>>, headers: HeaderMap, body: Bytes) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (content_type, compression) = (text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING));
-    let taken = tokio::task::spawn_blocking(move || take(&receiver, &content_type, &compression, &body));
+    let taken = tokio::task::spawn_blocking(move || take(&*intake, &content_type, &compression, &body));
     taken.await.unwrap_or_else(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, &e))
 }
 
-fn take(receiver: &SpanReceiver, content_type: &str, compression: &str, body: &[u8]) -> Response {
+fn take(intake: &dyn SpanIntake, content_type: &str, compression: &str, body: &[u8]) -> Response {
     let encoding = match Encoding::of(content_type) {
         Ok(encoding) => encoding,
         Err(e) => return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, &e),
@@ -70,7 +70,7 @@ fn take(receiver: &SpanReceiver, content_type: &str, compression: &str, body: &[
         Err(e @ OtlpError::TooManyParts { .. }) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &e),
         Err(e) => return refusal(StatusCode::BAD_REQUEST, &e),
     };
-    match receiver.take(request) {
+    match intake.take(request) {
         Ok(response) => {
             let content_type = [(header::CONTENT_TYPE, encoding.content_type())];
             (StatusCode::OK, content_type, encoding.response(&response)).into_response()

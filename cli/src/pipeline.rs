@@ -17,7 +17,7 @@ use tidegate_schemas::SchemaIds;
 use tidegate_sinks::alertmanager::Alertmanagers;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
 use tidegate_sinks::export::{Backend, BodyCompression, ExportMetrics, SpanExport};
-use tidegate_stages::{AlertsStage, Firing, ForecastStage, QuotaStage, primed};
+use tidegate_stages::{AlertsStage, Firing, ForecastStage, QuotaMetrics, QuotaStage, primed};
 
 use crate::config::{self, Restore, Settings};
 use crate::exit::{self, failure};
@@ -69,6 +69,7 @@ impl Pipeline<'_> {
             }
             Work::Quota => {
                 let stage = QuotaStage::new(primed(self.settings.quota()?, &model(self.settings)?));
+                let stage = stage.with_metrics(QuotaMetrics::register(self.registry)?);
                 self.spawn(work, "quota", move |job| run_stage(stage, job))
             }
             Work::Alerts => {

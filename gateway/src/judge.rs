@@ -1,49 +1,84 @@
-//! What becomes of a record that an edge sent: a record of the load topic, or a dead letter. Pure.
+//! What becomes of a record that an edge sent: a record of the load topic or of the spans, or a dead letter. Pure.
 //!
 //! ```text
-//! Record ─ decode (the catalogue's ids) ─ validate as the load topic does ─> value with the topic's own id
-//!                     └─────────────────────────┴─> Rejection
+//! Record ─ its schema id says: report or span ─ decode ─ validate as the topic does ─> value with the topic's own id
+//!                                                 └────────────┴─> Rejection
 //! ```
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tidegate_broker::Rejection;
-use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::catalogue::VERSIONS;
+use tidegate_schemas::records::{LoadReport, Span};
 use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{CatalogueIds, Decoder, Encoder, RecordKind, SchemaError, SchemaIds, Topic, framing};
 
 use crate::proto::Record;
 
-/// A record that may go to the load topic.
+/// The topic that a record is for, by its schema; what nobody knows is a report that cannot be read.
+#[must_use]
+pub(crate) fn topic_of(value: &[u8]) -> Topic {
+    let of = |id| VERSIONS.iter().any(|version| version.kind == RecordKind::Span && version.id == id);
+    let is_span = framing::split(value).is_ok_and(|(id, _)| of(id));
+    if is_span { Topic::Spans } else { Topic::Load }
+}
+
+/// A record that may go to its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
+    /// Where it goes.
+    pub topic: Topic,
     /// Its value there.
     pub value: Bytes,
-    /// Its place in a trace: the edge's, or a new one.
-    pub traceparent: String,
+    /// A report's place in a trace: the edge's, or a new one. A span is its own.
+    pub traceparent: Option<String>,
 }
 
 /// Judges records.
 #[derive(Debug, Clone)]
 pub struct Judge {
     decoder: Decoder,
-    encoder: Encoder,
-    /// Whether values of the newest schema may go as they are: the topic's ids are the catalogue's.
-    same_ids: bool,
+    reports: Writer,
+    spans: Writer,
     trace_seed: u64,
 }
 
+/// Writes values for one topic.
+#[derive(Debug, Clone)]
+struct Writer {
+    encoder: Encoder,
+    newest: u32,
+    /// Whether values of the newest schema may go as they are: the topic's ids are the catalogue's.
+    same_ids: bool,
+}
+
+impl Writer {
+    fn new(topic: Topic, kind: RecordKind, ids: &dyn SchemaIds) -> Result<Self, SchemaError> {
+        let newest = kind.current().id;
+        Ok(Self { encoder: Encoder::new(topic, kind, ids)?, newest, same_ids: ids.id_for(topic, kind)? == newest })
+    }
+
+    /// The value as the topic wants it.
+    fn value<T: tidegate_schemas::records::Record>(&self, came: &Bytes, record: &T) -> Result<Bytes, SchemaError> {
+        if self.same_ids && framing::split(came).is_ok_and(|(id, _)| id == self.newest) {
+            return Ok(came.clone());
+        }
+        let mut value = Vec::new();
+        self.encoder.encode(record, &mut value)?;
+        Ok(value.into())
+    }
+}
+
 impl Judge {
-    /// One for a topic whose ids come from `ids`. `trace_seed` tells runs apart.
+    /// One for topics whose ids come from `ids`. `trace_seed` tells runs apart.
     ///
     /// # Errors
     /// As [`SchemaIds::id_for`].
     pub fn new(ids: &dyn SchemaIds, trace_seed: u64) -> Result<Self, SchemaError> {
-        let kind = RecordKind::LoadReport;
-        let same_ids = ids.id_for(Topic::Load, kind)? == kind.current().id;
-        let encoder = Encoder::new(Topic::Load, kind, ids)?;
-        Ok(Self { decoder: Decoder::new(Arc::new(CatalogueIds)), encoder, same_ids, trace_seed })
+        let reports = Writer::new(Topic::Load, RecordKind::LoadReport, ids)?;
+        let spans = Writer::new(Topic::Spans, RecordKind::Span, ids)?;
+        Ok(Self { decoder: Decoder::new(Arc::new(CatalogueIds)), reports, spans, trace_seed })
     }
 
     /// Judges a record that is here at `now_ms` (Unix ms).
@@ -51,23 +86,36 @@ impl Judge {
     /// # Errors
     /// Why it is set aside.
     pub fn judge(&mut self, record: &Record, now_ms: i64) -> Result<Accepted, Rejection> {
-        let of_schema = |e: SchemaError| Rejection { class: e.class(), message: e.to_string() };
+        match topic_of(&record.value) {
+            Topic::Spans => self.span(record),
+            _ => self.report(record, now_ms),
+        }
+    }
+
+    fn report(&mut self, record: &Record, now_ms: i64) -> Result<Accepted, Rejection> {
         let report: LoadReport = self.decoder.decode(&record.value).map_err(of_schema)?;
         report
             .validate_in_log(Some(&record.key), Some(now_ms))
             .map_err(|e| Rejection { class: e.class(), message: e.to_string() })?;
-        let is_newest = framing::split(&record.value).is_ok_and(|(id, _)| id == RecordKind::LoadReport.current().id);
-        let value = if self.same_ids && is_newest {
-            record.value.clone()
-        } else {
-            let mut value = Vec::new();
-            self.encoder.encode(&report, &mut value).map_err(of_schema)?;
-            value.into()
-        };
+        let value = self.reports.value(&record.value, &report).map_err(of_schema)?;
         let begun = TraceContext::parse(record.traceparent.as_bytes(), None);
         let trace = begun.unwrap_or_else(|| TraceContext::root(self.trace_seed, &report.node_id, report.sequence));
-        Ok(Accepted { value, traceparent: trace.traceparent() })
+        Ok(Accepted { topic: Topic::Load, value, traceparent: Some(trace.traceparent()) })
     }
+
+    fn span(&mut self, record: &Record) -> Result<Accepted, Rejection> {
+        let span: Span = self.decoder.decode(&record.value).map_err(of_schema)?;
+        if span.trace_id.as_bytes() != &record.key[..] {
+            let message = format!("the key is not the trace id {:?}", span.trace_id);
+            return Err(Rejection { class: "key-mismatch", message });
+        }
+        let value = self.spans.value(&record.value, &span).map_err(of_schema)?;
+        Ok(Accepted { topic: Topic::Spans, value, traceparent: None })
+    }
+}
+
+fn of_schema(e: SchemaError) -> Rejection {
+    Rejection { class: e.class(), message: e.to_string() }
 }
 
 #[cfg(test)]
@@ -107,9 +155,28 @@ mod tests {
         let mut judge = Judge::new(&CatalogueIds, 1).unwrap();
         let accepted = judge.judge(&record, NOW).unwrap();
         assert_eq!(accepted.value, record.value);
-        assert_eq!(accepted.traceparent, TraceContext::root(1, "a", NOW).traceparent());
+        assert_eq!(
+            (accepted.topic, accepted.traceparent),
+            (Topic::Load, Some(TraceContext::root(1, "a", NOW).traceparent()))
+        );
         record.traceparent = TraceContext::root(2, "a", NOW).traceparent();
-        assert_eq!(judge.judge(&record, NOW).unwrap().traceparent, record.traceparent);
+        assert_eq!(judge.judge(&record, NOW).unwrap().traceparent, Some(record.traceparent));
+    }
+
+    #[test]
+    fn a_span_goes_to_the_spans_and_is_known_by_its_schema() {
+        let span = br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c",
+            "spanId":"eee19b7ec3c1b174","name":"GET"}]}]}]}"#;
+        let request = tidegate_otlp::Encoding::Json.request(span).unwrap();
+        let span = tidegate_otlp::records_of(request).spans.remove(0);
+        let mut value = Vec::new();
+        Encoder::new(Topic::Spans, RecordKind::Span, &CatalogueIds).unwrap().encode(&span, &mut value).unwrap();
+        let record = Record { key: span.trace_id.clone().into(), value: value.into(), traceparent: String::new() };
+        let accepted = Judge::new(&CatalogueIds, 1).unwrap().judge(&record, NOW).unwrap();
+        assert_eq!((accepted.topic, accepted.value, accepted.traceparent), (Topic::Spans, record.value.clone(), None));
+        assert_eq!(class(&Record { key: "other".into(), ..record.clone() }), "key-mismatch");
+        let accepted = Judge::new(&Hundreds, 1).unwrap().judge(&record, NOW).unwrap();
+        assert_eq!(accepted.value[..5], [0, 0, 0, 0, 112]);
     }
 
     #[test]

@@ -30,6 +30,18 @@ const TIMESTAMP: &str = "source.timestamp";
 const TRUNCATED: &str = "error.truncated";
 const ALL: [&str; 7] = [CLASS, MESSAGE, STAGE, TOPIC, PARTITION, OFFSET, TIMESTAMP];
 
+/// The headers of a letter, and what each says; [`SetAside`] has them as fields.
+pub const HEADERS: [(&str, &str); 8] = [
+    (CLASS, "Stable name of what is wrong."),
+    (MESSAGE, "What is wrong, for people."),
+    (STAGE, "Stage or sink that set the record aside."),
+    (TOPIC, "Topic of the record."),
+    (PARTITION, "Its partition."),
+    (OFFSET, "Its offset."),
+    (TIMESTAMP, "Its Kafka timestamp, ms since the Unix epoch, where it has one."),
+    (TRUNCATED, "What of the record did not fit; absent where all of it did."),
+];
+
 /// Of a replayed record: `TOPIC/PARTITION/OFFSET` of its letter.
 pub const REPLAYED_FROM: &str = "replayed.from";
 /// Of a replayed record: how often it was replayed, this time included.

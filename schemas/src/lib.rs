@@ -3,12 +3,14 @@
 //! ```text
 //! avro/*.avsc ──> catalogue (schemas, ids, topics) ──> codec (typed record <-> 0x00 | id | datum)
 //!                        │                                ▲
-//!                        └──> registry_api (the REST answers that stock deserialisers ask for)
+//!                        ├──> registry_api (the REST answers that stock deserialisers ask for)
+//!                        └──> asyncapi (the topics for those who read them by other means)
 //! ```
 //!
 //! This crate does no I/O: where schema ids come from is the [`codec::SchemaIds`] trait, and the client of an outside
 //! registry stands in `tidegate-broker`.
 
+pub mod asyncapi;
 pub mod catalogue;
 pub mod codec;
 pub mod controls;

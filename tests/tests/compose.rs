@@ -46,7 +46,20 @@ fn compose_takes_the_services_with_and_without_settings() {
     let names: Vec<&String> = plain.as_object().unwrap().keys().collect();
     assert_eq!(
         names,
-        ["alertmanager", "alerts", "deliver", "kafka", "prometheus", "replay", "run", "simulate", "topics"]
+        [
+            "alertmanager",
+            "alerts",
+            "deliver",
+            "export",
+            "grafana",
+            "jaeger",
+            "kafka",
+            "prometheus",
+            "replay",
+            "run",
+            "simulate",
+            "topics"
+        ]
     );
     assert_eq!(plain["run"]["depends_on"]["topics"]["condition"], "service_completed_successfully");
 

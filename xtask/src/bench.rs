@@ -9,8 +9,12 @@ use crate::programs;
 pub(crate) enum Bench {
     /// Reports to quota commands on a real Kafka, beside bare loops of librdkafka in the same run.
     Pipeline(Flags),
+    /// One gateway with ten thousand edges: CPU, memory, and report to command at the edge.
+    Gateway(Flags),
     /// A stage killed with a whole fleet in its state: how long until every node has decisions again.
     Restore(Flags),
+    /// Bytes and latency over a slow link: JSON by HTTP/1.1, and the gateway.
+    Wire(Flags),
 }
 
 /// Flags of the benchmark, passed on to it as they are: `cargo xtask bench pipeline --help` names them, e.g.
@@ -25,7 +29,9 @@ pub(crate) struct Flags {
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
     let (program, flags) = match bench {
         Bench::Pipeline(flags) => ("bench-pipeline", flags),
+        Bench::Gateway(flags) => ("bench-gateway", flags),
         Bench::Restore(flags) => ("bench-restore", flags),
+        Bench::Wire(flags) => ("bench-wire", flags),
     };
     programs::build()?;
     programs::run(programs::built(program)?.args(&flags.flags))

@@ -39,6 +39,7 @@ impl<S: Stage> Driver<'_, S> {
         }
         let verdicts = self.stage.process(&run);
         self.publish(&order, &run, &verdicts)?;
+        self.metrics.note_hops(run.iter().map(|received| received.kafka_timestamp));
         timer.observe_duration();
         Ok(())
     }
@@ -104,6 +105,7 @@ impl<S: Stage> Driver<'_, S> {
             match verdict {
                 Verdict::Output(output) => {
                     counts.output(self.stage.label(output));
+                    self.stage.published(&received.record, output);
                     self.encoder.encode(output, &mut self.bytes)?;
                     self.metrics.output_bytes.inc_by(self.bytes.len() as u64);
                     let trace = received.trace.as_ref().map(|t| t.child(self.stage.name()));

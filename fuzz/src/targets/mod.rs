@@ -13,6 +13,7 @@ mod otlp;
 mod recordings;
 mod records;
 mod registry;
+mod rules;
 mod samples;
 mod steering;
 
@@ -33,5 +34,6 @@ pub const TARGETS: &[Target] = &[
     records::OLDER_RECORDS,
     records::RECORDS,
     registry::REGISTRY_REQUESTS,
+    rules::RULE_FILES,
     steering::STEERING,
 ];

@@ -1,7 +1,7 @@
 //! The edge's way to the centre over a gateway, on a thread of its own.
 //!
 //! ```text
-//! reports ─> Store ─ batches ─> session ══ gateway ══> session ─ updates ─> the keeper's callback
+//! reports, spans ─> Stores ─ batches ─> session ══ gateway ══> session ─ updates ─> the keeper's callback
 //!               ^                   │ acknowledged: gone
 //!               └── sent again ─────┴ broken, or told to move: the next address, if the breaker permits
 //! ```
@@ -10,28 +10,35 @@ mod address;
 mod metrics;
 mod runner;
 mod session;
+mod spans;
 mod spool;
 mod store;
+mod stores;
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
+use tidegate_producers::edge::Parcel;
+use tidegate_producers::spans::SpanMetrics;
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 pub use address::{Credentials, addresses};
+pub use spans::SpanWay;
 pub use spool::SpoolSettings;
 
 use crate::error::GatewayError;
-use metrics::LinkMetrics;
+use metrics::{LinkMetrics, StoreMetrics};
 use runner::Runner;
+use spans::Waiting;
 use spool::Spool;
 use store::Store;
+use stores::Stores;
 
-/// Reports that may wait for the thread.
+/// Reports, or requests of spans, that may wait for the thread.
 const WAITING: usize = 64;
 /// How long the end waits for acknowledgements, and for the thread a little longer.
 const FINISH: Duration = Duration::from_secs(3);
@@ -51,16 +58,28 @@ pub struct LinkSettings {
     pub node_ids: Vec<String>,
     /// Reports kept in memory while no gateway answers; the oldest are dropped first.
     pub kept: usize,
-    /// Where they are kept on disk instead.
+    /// Where they are kept on disk instead; spans as well, with as much room again.
     pub spool: Option<SpoolSettings>,
+    /// Whether spans go over it, too.
+    pub has_spans: bool,
     /// Tells the traces of this process from those of others.
     pub trace_seed: u64,
+}
+
+/// What is handed to the thread.
+#[derive(Debug)]
+enum Item {
+    Report(LoadReport),
+    Spans(Vec<Parcel>),
+    /// No more of the others is sent.
+    End,
 }
 
 /// The link of one edge.
 #[derive(Debug)]
 pub struct Link {
-    reports: mpsc::Sender<LoadReport>,
+    items: mpsc::Sender<Item>,
+    waiting: Waiting,
     thread: JoinHandle<()>,
 }
 
@@ -71,21 +90,32 @@ impl Link {
     /// Where the spool cannot be opened, the metrics are registered already or a thread cannot be started.
     pub fn start(settings: LinkSettings, on_update: OnUpdate, registry: &Registry) -> Result<Self, GatewayError> {
         let start = |source| GatewayError::Start { what: "start the edge's link", source };
-        let (reports, inbox) = mpsc::channel(WAITING);
+        let (items, inbox) = mpsc::channel(WAITING);
         let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, &CatalogueIds)?;
         let metrics = LinkMetrics::register(registry)?;
-        let spool = settings.spool.clone().map(Spool::open).transpose()?;
-        let store = Store::new(settings.kept, spool, metrics.clone());
-        let runner = Runner::new(settings, encoder, inbox, on_update, store, metrics);
+        let stores = Stores {
+            reports: store("reports", settings.kept, settings.spool.as_ref(), registry)?,
+            spans: store("spans", spans::MOST * 2, settings.spool.as_ref().filter(|_| settings.has_spans), registry)?,
+        };
+        let waiting = Waiting::default();
+        let runner = Runner::new(settings, encoder, inbox, on_update, stores, waiting.clone(), metrics);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(start)?;
         let thread = std::thread::Builder::new().name("link".into()).spawn(move || runtime.block_on(runner.run()));
-        Ok(Self { reports, thread: thread.map_err(start)? })
+        Ok(Self { items, waiting, thread: thread.map_err(start)? })
+    }
+
+    /// What takes spans for it.
+    ///
+    /// # Errors
+    /// Where the schema of spans cannot be written.
+    pub fn spans(&self, metrics: SpanMetrics) -> Result<SpanWay, GatewayError> {
+        SpanWay::new(self.items.clone(), self.waiting.clone(), metrics)
     }
 
     /// Hands a report over; `false` where the thread has ended.
     #[must_use]
     pub fn send(&self, report: LoadReport) -> bool {
-        match self.reports.try_send(report) {
+        match self.items.try_send(Item::Report(report)) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
                 tracing::warn!("{WAITING} reports wait for the link: one is dropped");
@@ -97,7 +127,8 @@ impl Link {
 
     /// Sends no more; what was handed over is waited for, a little.
     pub fn finish(self) {
-        drop(self.reports);
+        // Where the thread has ended there is nobody to tell.
+        self.items.blocking_send(Item::End).ok();
         let until = Instant::now() + FINISH_THREAD;
         while !self.thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(10));
@@ -107,4 +138,15 @@ impl Link {
             self.thread.join().unwrap_or_default();
         }
     }
+}
+
+/// Where records of one kind wait; there is no file where there is no spool.
+fn store(
+    what: &'static str,
+    kept: usize,
+    spool: Option<&SpoolSettings>,
+    registry: &Registry,
+) -> Result<Store, GatewayError> {
+    let spool = spool.map(|settings| Spool::open(settings.clone(), what)).transpose()?;
+    Ok(Store::new(what, kept, spool, StoreMetrics::register(registry, what)?))
 }

@@ -13,11 +13,13 @@ use tidegate_schemas::Encoder;
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::trace::TraceContext;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::metrics::LinkMetrics;
-use super::store::Store;
-use super::{LinkSettings, OnUpdate};
+use super::spans::Waiting;
+use super::stores::Stores;
+use super::{Item, LinkSettings, OnUpdate};
 
 /// After a failure, while the breaker is closed.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -38,8 +40,9 @@ pub(super) enum Ended {
 /// The link's state between sessions.
 pub(super) struct Runner {
     pub(super) settings: LinkSettings,
-    pub(super) inbox: mpsc::Receiver<LoadReport>,
-    pub(super) store: Store,
+    pub(super) inbox: mpsc::Receiver<Item>,
+    pub(super) stores: Stores,
+    waiting: Waiting,
     pub(super) on_update: OnUpdate,
     pub(super) metrics: LinkMetrics,
     encoder: Encoder,
@@ -55,13 +58,26 @@ impl Runner {
     pub(super) fn new(
         settings: LinkSettings,
         encoder: Encoder,
-        inbox: mpsc::Receiver<LoadReport>,
+        inbox: mpsc::Receiver<Item>,
         on_update: OnUpdate,
-        store: Store,
+        stores: Stores,
+        waiting: Waiting,
         metrics: LinkMetrics,
     ) -> Self {
         let (breaker, began) = (Breaker::default(), Instant::now());
-        Self { settings, inbox, store, on_update, metrics, encoder, breaker, began, at: 0, said: String::new() }
+        Self {
+            settings,
+            inbox,
+            stores,
+            waiting,
+            on_update,
+            metrics,
+            encoder,
+            breaker,
+            began,
+            at: 0,
+            said: String::new(),
+        }
     }
 
     /// Until the agent ends.
@@ -79,7 +95,8 @@ impl Runner {
             let address = self.settings.addresses[self.at % self.settings.addresses.len()].clone();
             let ended = self.session(&address).await;
             self.metrics.connected.set(0);
-            self.store.link_broke();
+            self.stores.link_broke();
+            self.waiting.hold(self.stores.spans.held());
             let pause = match ended {
                 Ended::Finished => break,
                 Ended::Moved => {
@@ -95,29 +112,59 @@ impl Runner {
                 break;
             }
         }
-        match self.store.left() {
+        match self.stores.left() {
             (0, 0) => {}
-            (0, spooled) => tracing::info!("{spooled} reports wait in the spool for the next start"),
-            (lost, _) => tracing::warn!("ended with {lost} reports that no gateway acknowledged"),
+            (0, spooled) => tracing::info!("{spooled} records wait in the spool for the next start"),
+            (lost, _) => tracing::warn!("ended with {lost} records that no gateway acknowledged"),
         }
     }
 
-    /// Collects reports for so long; `false`: the agent ends.
+    /// Collects what comes for so long; `false`: the agent ends.
     async fn collect(&mut self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {
             tokio::select! {
-                report = self.inbox.recv() => match report {
-                    Some(report) => self.keep(&report),
-                    None => return false,
+                item = self.inbox.recv() => if !self.keep_all(item) {
+                    return false;
                 },
                 () = tokio::time::sleep_until(until) => return true,
             }
         }
     }
 
-    /// Puts a report where it waits for a gateway.
-    pub(super) fn keep(&mut self, report: &LoadReport) {
+    /// Puts what came, and what came with it, where it waits for a gateway; `false`: the agent ends.
+    ///
+    /// What came together goes together: else the first few would be batches of their own, and the others wait for their
+    /// acknowledgement.
+    pub(super) fn keep_all(&mut self, first: Option<Item>) -> bool {
+        let mut next = first.unwrap_or(Item::End);
+        loop {
+            if matches!(next, Item::End) {
+                return false;
+            }
+            self.keep(next);
+            match self.inbox.try_recv() {
+                Ok(item) => next = item,
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Puts what came where it waits for a gateway.
+    fn keep(&mut self, item: Item) {
+        match item {
+            Item::Report(report) => self.keep_report(&report),
+            Item::Spans(parcels) => {
+                let count = parcels.len();
+                self.stores.spans.push(parcels);
+                self.waiting.taken(count, self.stores.spans.held());
+            }
+            Item::End => {}
+        }
+    }
+
+    fn keep_report(&mut self, report: &LoadReport) {
         let mut value = Vec::new();
         if let Err(e) = self.encoder.encode(report, &mut value) {
             tracing::error!("a report is left out: {e}");
@@ -125,11 +172,12 @@ impl Runner {
         }
         let trace = TraceContext::root(self.settings.trace_seed, &report.node_id, report.sequence);
         let key = report.node_id.clone().into_bytes();
-        self.store.push(Parcel { key, value, traceparent: trace.traceparent(), spooled: None });
+        self.stores.reports.push(vec![Parcel { key, value, traceparent: trace.traceparent(), spooled: None }]);
     }
 
     /// A gateway acknowledged something: the way is open.
     pub(super) fn succeeded(&mut self) {
+        self.waiting.hold(self.stores.spans.held());
         let transition = self.breaker.succeeded();
         self.note(transition);
         self.said.clear();

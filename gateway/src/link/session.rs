@@ -20,8 +20,8 @@ use crate::proto::edge_service_client::EdgeServiceClient;
 use crate::proto::{QuotaUpdate, Record, ReportAck, ReportBatch, WatchRequest};
 use crate::server::drain::is_move;
 
-/// Batches on the way at a time.
-const IN_FLIGHT: usize = 4;
+/// Batches that may stand before the connection.
+const BEFORE: usize = 4;
 /// How long a call may take to begin.
 const BEGIN: Duration = Duration::from_secs(5);
 /// How long an acknowledgement may take: a gateway that accepts and never answers is none, and an outage of Kafka is shorter or
@@ -56,10 +56,10 @@ impl Runner {
             if let Err(ended) = self.fill(&mut streams) {
                 return ended;
             }
-            if streams.until.is_some() && self.store.is_empty() {
+            if streams.until.is_some() && self.stores.is_empty() {
                 return Ended::Finished;
             }
-            if streams.moving && self.store.in_flight() == 0 {
+            if streams.moving && self.stores.in_flight() == 0 {
                 return Ended::Moved;
             }
             if let Err(ended) = self.step(&mut streams).await {
@@ -73,7 +73,7 @@ impl Runner {
         let channel = credentials.connect(address).await.map_err(Ended::Failed)?;
         let bearer = credentials.bearer().map_err(Ended::Failed)?;
         let mut client = EdgeServiceClient::new(channel);
-        let (batches, stream) = mpsc::channel(IN_FLIGHT);
+        let (batches, stream) = mpsc::channel(BEFORE);
         let mut report = Request::new(ReceiverStream::new(stream));
         let mut watch = Request::new(WatchRequest { node_ids: self.settings.node_ids.clone() });
         if let Some(bearer) = bearer {
@@ -95,11 +95,11 @@ impl Runner {
 
     /// Sends what waits, as far as batches may be on the way.
     fn fill(&mut self, streams: &mut Streams) -> Result<(), Ended> {
-        while self.store.in_flight() < IN_FLIGHT && !streams.moving {
-            if self.store.in_flight() == 0 {
+        while !streams.moving {
+            if self.stores.in_flight() == 0 {
                 streams.progress = Instant::now();
             }
-            let Some((id, parcels)) = self.store.next_batch() else { break };
+            let Some((id, parcels)) = self.stores.next_batch() else { break };
             let record = |parcel: &Parcel| Record {
                 key: parcel.key.clone().into(),
                 value: parcel.value.clone().into(),
@@ -115,11 +115,10 @@ impl Runner {
     /// Waits for whatever happens next.
     async fn step(&mut self, streams: &mut Streams) -> Result<(), Ended> {
         let late = streams.progress + ACKNOWLEDGE;
-        let (is_owed, more) = (self.store.in_flight() > 0, self.store.next_at());
+        let (is_owed, has_room, more) = (self.stores.in_flight() > 0, self.stores.has_room(), self.stores.next_at());
         tokio::select! {
-            report = self.inbox.recv(), if streams.until.is_none() => match report {
-                Some(report) => self.keep(&report),
-                None => streams.until = Some(Instant::now() + FINISH),
+            item = self.inbox.recv(), if streams.until.is_none() => if !self.keep_all(item) {
+                streams.until = Some(Instant::now() + FINISH);
             },
             ack = streams.acks.message() => {
                 let ack = next(ack)?;
@@ -135,7 +134,7 @@ impl Runner {
             () = tokio::time::sleep_until(late), if is_owed => {
                 return Err(Ended::Failed(format!("no acknowledgement within {} s", ACKNOWLEDGE.as_secs())));
             }
-            () = tokio::time::sleep_until(more.unwrap_or(late)), if more.is_some() && self.store.in_flight() < IN_FLIGHT => {}
+            () = tokio::time::sleep_until(more.unwrap_or(late)), if more.is_some() && has_room => {}
             () = tokio::time::sleep_until(streams.until.unwrap_or(late)), if streams.until.is_some() => {
                 return Err(Ended::Finished);
             }
@@ -144,12 +143,9 @@ impl Runner {
     }
 
     fn acknowledged(&mut self, ack: &ReportAck) {
-        let Some(count) = self.store.acknowledged(ack.id) else { return };
-        let aside = usize::try_from(ack.set_aside).unwrap_or(count).min(count);
-        self.metrics.reported("acknowledged", count - aside);
+        let Some(aside) = self.stores.acknowledged(ack) else { return };
         if aside > 0 {
-            tracing::warn!("{aside} reports were set aside at the centre: {}", ack.first_reason);
-            self.metrics.reported("set_aside", aside);
+            tracing::warn!("{aside} records were set aside at the centre: {}", ack.first_reason);
         }
         self.succeeded();
     }

@@ -1,4 +1,4 @@
-//! Reports on disk while the centre is away. On `redb`: one file, pure Rust, commits that are whole or not there, repaired at the
+//! Records on disk while the centre is away. On `redb`: one file, pure Rust, commits that are whole or not there, repaired at the
 //! next start by itself, and no thread of its own.
 //!
 //! ```text
@@ -18,8 +18,6 @@ use crate::error::GatewayError;
 type Row<'a> = (i64, &'a [u8], &'a str, &'a [u8]);
 
 const REPORTS: TableDefinition<'_, u64, Row<'static>> = TableDefinition::new("reports");
-/// Of the file, in the folder.
-const FILE: &str = "reports.redb";
 /// Pages kept in memory.
 const CACHE: usize = 1 << 20;
 
@@ -48,8 +46,10 @@ pub(super) struct Spool {
 
 impl Spool {
     /// Opens the folder's file, and finds there what another process of this agent left.
-    pub(super) fn open(settings: SpoolSettings) -> Result<Self, GatewayError> {
-        let path = settings.folder.join(FILE);
+    ///
+    /// Each kind of records, `reports` and `spans`, has a file of its own.
+    pub(super) fn open(settings: SpoolSettings, what: &str) -> Result<Self, GatewayError> {
+        let path = settings.folder.join(format!("{what}.redb"));
         let wrong = |e: &dyn std::fmt::Display| {
             GatewayError::Setting(format!("the spool {} cannot be opened: {e}", path.display()))
         };
@@ -196,6 +196,10 @@ mod tests {
         SpoolSettings { folder: folder.to_owned(), bytes: 1_000, age: Duration::from_secs(60) }
     }
 
+    fn open(folder: &Path) -> Result<Spool, GatewayError> {
+        Spool::open(settings(folder), "reports")
+    }
+
     fn held(spool: &Spool) -> Vec<u8> {
         spool.after(0, usize::MAX).unwrap().iter().map(|parcel| parcel.value[0]).collect()
     }
@@ -203,13 +207,13 @@ mod tests {
     #[test]
     fn reports_come_back_in_order_after_a_restart_and_go_when_they_are_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(settings(folder.path())).unwrap();
+        let mut spool = open(folder.path()).unwrap();
         assert_eq!(held(&spool), [0; 0]);
         assert_eq!(spool.append([parcel(1), parcel(2)].iter(), 1_000), Ok(0));
         assert_eq!(spool.append([parcel(3)].iter(), 2_000), Ok(0));
         assert_eq!((spool.count(), spool.bytes(), spool.newest()), (3, 300, 3));
         drop(spool);
-        let mut spool = Spool::open(settings(folder.path())).unwrap();
+        let mut spool = open(folder.path()).unwrap();
         assert_eq!((spool.count(), spool.bytes(), held(&spool)), (3, 300, vec![1, 2, 3]));
         let first = spool.after(0, 2).unwrap();
         let numbered = |number: u8| Parcel { spooled: Some(number.into()), ..parcel(number) };
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn the_oldest_are_dropped_first_by_bytes_and_by_age() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(settings(folder.path())).unwrap();
+        let mut spool = open(folder.path()).unwrap();
         for number in 0..10 {
             assert_eq!(spool.append([parcel(number)].iter(), i64::from(number) * 1_000), Ok(0));
         }
@@ -237,20 +241,20 @@ mod tests {
     #[test]
     fn a_torn_end_of_the_file_costs_no_more_than_the_last_commit() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(settings(folder.path())).unwrap();
+        let mut spool = open(folder.path()).unwrap();
         spool.append([parcel(1)].iter(), 1_000).unwrap();
         // What a kill leaves: the file as it is on the disk, while the database is open.
         let copy = tempfile::tempdir().unwrap();
-        std::fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
-        let killed = Spool::open(settings(copy.path())).unwrap();
+        std::fs::copy(folder.path().join("reports.redb"), copy.path().join("reports.redb")).unwrap();
+        let killed = open(copy.path()).unwrap();
         assert_eq!(held(&killed), [1]);
     }
 
     #[test]
     fn a_file_that_is_something_else_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "no database").unwrap();
-        let said = Spool::open(settings(folder.path())).unwrap_err().to_string();
+        std::fs::write(folder.path().join("reports.redb"), "no database").unwrap();
+        let said = open(folder.path()).unwrap_err().to_string();
         assert!(said.contains("reports.redb cannot be opened"), "{said}");
     }
 }

@@ -1,7 +1,7 @@
-//! Reports between the edge and its gateway: in memory while the way is open, on disk while it is not.
+//! Records of one kind between the edge and its gateway: in memory while the way is open, on disk while it is not.
 //!
 //! ```text
-//! report ─┬─ the way is open, nothing on disk waits ─> Outbox ─────────────────────> batches
+//! record ─┬─ the way is open, nothing on disk waits ─> Outbox ─────────────────────> batches
 //!         └─ else, where there is a spool ───────────> Spool ─ so many a second ─> Outbox
 //! the way breaks: what the Outbox holds goes to the Spool, so that a kill costs nothing
 //! ```
@@ -11,19 +11,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidegate_producers::edge::{Outbox, Parcel};
 use tokio::time::Instant;
 
-use super::metrics::LinkMetrics;
+use super::metrics::StoreMetrics;
 use super::spool::Spool;
 
-/// Reports of one batch.
+/// Records of one batch.
 const BATCH: usize = 64;
 /// Between two batches from the disk: a centre that comes back is not flooded by all of its edges at once.
 const BREATH: Duration = Duration::from_millis(200);
 
-/// Where reports wait.
+/// Where records wait.
 pub(super) struct Store {
+    /// `reports` or `spans`.
+    what: &'static str,
     outbox: Outbox,
     spool: Option<Spool>,
-    metrics: LinkMetrics,
+    metrics: StoreMetrics,
     /// Number of the newest report that went from the spool to the outbox.
     loaded: u64,
     /// When the next may go.
@@ -35,20 +37,25 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(kept: usize, spool: Option<Spool>, metrics: LinkMetrics) -> Self {
+    pub(super) fn new(what: &'static str, kept: usize, spool: Option<Spool>, metrics: StoreMetrics) -> Self {
         let outbox = Outbox::new(kept, BATCH);
-        let store = Self { outbox, spool, metrics, loaded: 0, next: Instant::now(), open: true, said: false };
+        let store = Self { what, outbox, spool, metrics, loaded: 0, next: Instant::now(), open: true, said: false };
         store.show();
         store
     }
 
-    /// Takes a report.
-    pub(super) fn push(&mut self, parcel: Parcel) {
-        if self.open && !self.has_backlog() || !self.spool(std::slice::from_ref(&parcel)) {
-            let dropped = self.outbox.push(parcel);
+    /// Takes records.
+    pub(super) fn push(&mut self, parcels: Vec<Parcel>) {
+        if self.open && !self.has_backlog() || !self.spool(&parcels) {
+            let dropped = parcels.into_iter().map(|parcel| self.outbox.push(parcel)).sum();
             self.lost(dropped);
         }
         self.show();
+    }
+
+    /// Whether a batch may be sent at this moment.
+    pub(super) fn has_next(&self) -> bool {
+        self.outbox.waiting() > 0 || self.has_backlog() && Instant::now() >= self.next
     }
 
     /// The next batch that may be sent at this moment.
@@ -133,6 +140,16 @@ impl Store {
         self.spool.as_ref().is_some_and(|spool| spool.newest() > self.loaded && spool.count() > 0)
     }
 
+    /// That became of records that a gateway acknowledged.
+    pub(super) fn became(&self, result: &str, count: usize) {
+        self.metrics.became(result, count);
+    }
+
+    /// In memory, those on the way included.
+    pub(super) fn held(&self) -> usize {
+        self.outbox.unacknowledged()
+    }
+
     /// Batches on the way.
     pub(super) fn in_flight(&self) -> usize {
         self.outbox.in_flight()
@@ -150,15 +167,18 @@ impl Store {
 
     fn complain(&mut self, why: &str) {
         if !self.said {
-            tracing::warn!("{why}; reports are kept in memory meanwhile");
+            tracing::warn!("{why}; {} are kept in memory meanwhile", self.what);
             self.said = true;
         }
     }
 
     fn lost(&self, dropped: usize) {
         if dropped > 0 {
-            tracing::warn!("{dropped} of the oldest reports are dropped: too many wait for a gateway, or for too long");
-            self.metrics.reported("dropped", dropped);
+            tracing::warn!(
+                "{dropped} of the oldest {} are dropped: too many wait for a gateway, or for too long",
+                self.what
+            );
+            self.metrics.became("dropped", dropped);
         }
     }
 

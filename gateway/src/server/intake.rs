@@ -1,7 +1,7 @@
 //! A batch into Kafka.
 //!
 //! ```text
-//! ReportBatch ─ unpack ─> records ─ granted? ─ Judge ─┬─> load
+//! ReportBatch ─ unpack ─> records ─ granted? ─ Judge ─┬─> load, spans
 //!      │ bad                │ not                     └─> dead-letters   ─ delivery reports ─> Tickets ─> ReportAck
 //!      └────────────────────┴─> Status, counted, nothing published
 //! ```
@@ -23,7 +23,7 @@ use super::security::{Doorman, Peer};
 use super::tickets::{Outcome, Tickets};
 use crate::batch::{BadBatch, unpack};
 use crate::error::GatewayError;
-use crate::judge::Judge;
+use crate::judge::{Judge, topic_of};
 use crate::proto::{Record, ReportAck, ReportBatch};
 
 /// Name of the gateway in dead letters.
@@ -39,13 +39,28 @@ pub(super) struct Intake {
     publisher: Publisher,
     tickets: Arc<Tickets>,
     letters: DeadLetterBox,
-    topic: Arc<str>,
-    partitions: i32,
+    load: Destination,
+    spans: Destination,
     judge: Judge,
     limits: Limits,
     doorman: Arc<Doorman>,
     metrics: GatewayMetrics,
     turns: Semaphore,
+}
+
+/// A topic of records.
+#[derive(Debug)]
+struct Destination {
+    topic: Arc<str>,
+    partitions: i32,
+}
+
+impl Destination {
+    fn of(kafka: &KafkaSettings, topic: Topic) -> Result<Self, GatewayError> {
+        let topic = kafka.topic(topic);
+        let partitions = kafka.partition_count(&topic, Duration::from_secs(10))?;
+        Ok(Self { topic: topic.into(), partitions })
+    }
 }
 
 /// A batch that is on its way to Kafka.
@@ -65,16 +80,16 @@ impl Intake {
         doorman: Arc<Doorman>,
         metrics: GatewayMetrics,
     ) -> Result<Self, GatewayError> {
-        let topic = kafka.topic(Topic::Load);
-        let partitions = kafka.partition_count(&topic, Duration::from_secs(10))?;
+        let (load, spans) = (Destination::of(kafka, Topic::Load)?, Destination::of(kafka, Topic::Spans)?);
         let tickets = Arc::new(Tickets::default());
-        let publisher = Publisher::within_topics(kafka, Arc::clone(&tickets) as _, &[Topic::Load, Topic::DeadLetters])?;
+        let topics = [Topic::Load, Topic::Spans, Topic::DeadLetters];
+        let publisher = Publisher::within_topics(kafka, Arc::clone(&tickets) as _, &topics)?;
         Ok(Self {
             publisher,
             tickets,
             letters: DeadLetterBox::new(kafka, STAGE)?,
-            topic: topic.into(),
-            partitions,
+            load,
+            spans,
             judge: Judge::new(ids, now_ms().unsigned_abs())?,
             limits,
             doorman,
@@ -89,7 +104,7 @@ impl Intake {
         let (own, id, peer) = (Arc::clone(self), batch.id, peer.clone());
         let handed = tokio::task::spawn_blocking(move || {
             let records = unpack(&batch, own.limits.batch).map_err(|bad| own.refuse(&bad))?;
-            own.admit(&peer, records.iter().map(|record| &record.key[..]))?;
+            own.admit(&peer, records.iter().filter(|record| is_report(record)).map(|record| &record.key[..]))?;
             Ok(own.publish(id, &records))
         });
         let taken = handed.await.map_err(|e| Status::internal(e.to_string()))?;
@@ -123,11 +138,12 @@ impl Intake {
             match judge.judge(record, now_ms()) {
                 Ok(accepted) => {
                     ack.accepted += 1;
+                    let trace = accepted.traceparent.as_ref().map(|trace| (TRACEPARENT, Some(trace.as_bytes())));
                     let outgoing = Outgoing {
-                        topic: &self.topic,
+                        topic: &self.destination(accepted.topic).topic,
                         key: Some(&record.key),
                         payload: Some(&accepted.value),
-                        headers: &[(TRACEPARENT, Some(accepted.traceparent.as_bytes()))],
+                        headers: trace.as_slice(),
                         ..Outgoing::default()
                     };
                     self.publisher.send_with(&outgoing, ticket, wait)?;
@@ -149,8 +165,9 @@ impl Intake {
 
     /// The letter's source is where the record would have gone, so that a replay sends it there; it has no offset.
     fn set_aside(&self, record: &Record, why: Rejection, ticket: usize) -> Result<(), BrokerError> {
-        let to = partition::partition_of(&record.key, self.partitions);
-        let source = Source { topic: Arc::clone(&self.topic), partition: to, offset: -1 };
+        let destination = self.destination(topic_of(&record.value));
+        let to = partition::partition_of(&record.key, destination.partitions);
+        let source = Source { topic: Arc::clone(&destination.topic), partition: to, offset: -1 };
         let trace = Some(record.traceparent.as_bytes().to_vec()).filter(|trace| !trace.is_empty());
         let raw = RawRecord {
             timestamp: Some(now_ms()),
@@ -160,6 +177,10 @@ impl Intake {
             ..RawRecord::default()
         };
         self.letters.send(&DeadLetter::of_raw(raw, source, why), &self.publisher, ticket, wait)
+    }
+
+    fn destination(&self, topic: Topic) -> &Destination {
+        if topic == Topic::Spans { &self.spans } else { &self.load }
     }
 
     /// Waits until Kafka has all of a batch.
@@ -188,6 +209,11 @@ impl Intake {
             tracing::warn!("{e}; the edges send them again");
         }
     }
+}
+
+/// Spans have no node that an edge could speak for.
+fn is_report(record: &Record) -> bool {
+    topic_of(&record.value) != Topic::Spans
 }
 
 fn wait() {

@@ -16,6 +16,7 @@ mod forecast;
 mod nodes;
 mod prior;
 mod quota;
+mod quota_metrics;
 mod readings;
 
 pub use alerts::{AlertsStage, Firing};
@@ -23,3 +24,4 @@ pub use controls::ControlTable;
 pub use forecast::{ForecastStage, sample};
 pub use prior::primed;
 pub use quota::QuotaStage;
+pub use quota_metrics::QuotaMetrics;

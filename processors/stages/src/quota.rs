@@ -13,6 +13,7 @@ use tidegate_schemas::records::{Control, Forecast, ForecastState, Quantiles, Quo
 
 use crate::checked;
 use crate::controls::ControlTable;
+use crate::quota_metrics::QuotaMetrics;
 
 /// The stage.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct QuotaStage {
     controls: ControlTable,
     /// Newest event time processed: what is told of the controls goes by it, never a decision.
     newest: i64,
+    metrics: Option<QuotaMetrics>,
 }
 
 /// The last answer of a node.
@@ -36,7 +38,13 @@ impl QuotaStage {
     /// A stage that decides by `settings`.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, nodes: HashMap::new(), controls: ControlTable::default(), newest: i64::MIN }
+        Self { settings, nodes: HashMap::new(), controls: ControlTable::default(), newest: i64::MIN, metrics: None }
+    }
+
+    /// The same stage, which also counts what it publishes.
+    #[must_use]
+    pub fn with_metrics(self, metrics: QuotaMetrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// The controls that are in force for a forecast.
@@ -100,6 +108,12 @@ impl Stage for QuotaStage {
             verdicts.push((index, answer.map_or(Verdict::Drop(DropReason::Repeated), Verdict::Output)));
         }
         verdicts
+    }
+
+    fn published(&self, forecast: &Forecast, command: &QuotaCommand) {
+        if let Some(metrics) = &self.metrics {
+            metrics.published(forecast, command);
+        }
     }
 
     fn side_input(&self) -> Option<Topic> {

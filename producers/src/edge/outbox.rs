@@ -1,4 +1,4 @@
-//! Reports on their way to a gateway, in order, until they are acknowledged. Pure.
+//! Records on their way to a gateway, in order, until they are acknowledged. Pure.
 //!
 //! ```text
 //! push ─> waiting ─ next_batch ─> sent ─ acknowledged ─> gone
@@ -11,10 +11,13 @@
 
 use std::collections::VecDeque;
 
-/// A report, encoded.
+/// Bytes of the values of a batch: what every gateway takes, whatever its settings. One record may be larger, alone.
+const BATCH_BYTES: usize = 48 * 1024;
+
+/// A record, encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// Node id.
+    /// Node id, or trace id.
     pub key: Vec<u8>,
     /// The framed record.
     pub value: Vec<u8>,
@@ -56,7 +59,13 @@ impl Outbox {
 
     /// The next batch with its id; `None`: nothing waits.
     pub fn next_batch(&mut self) -> Option<(u64, &[Parcel])> {
-        let count = self.waiting.len().min(self.batch);
+        let mut bytes = 0;
+        let fits = |parcel: &&Parcel| {
+            bytes += parcel.value.len();
+            bytes <= BATCH_BYTES
+        };
+        let fitting = self.waiting.iter().take(self.batch).take_while(fits).count();
+        let count = fitting.max(1).min(self.waiting.len());
         if count == 0 {
             return None;
         }
@@ -132,6 +141,20 @@ mod tests {
 
     fn sent(outbox: &mut Outbox) -> Option<(u64, Vec<u32>)> {
         outbox.next_batch().map(|(id, parcels)| (id, parcels.iter().map(number).collect()))
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes_but_for_a_single_record() {
+        let of = |bytes: usize| Parcel { value: vec![0; bytes], ..parcel(1) };
+        let mut outbox = Outbox::new(100, 64);
+        for bytes in [BATCH_BYTES / 2, BATCH_BYTES / 2, 1, BATCH_BYTES + 1, 1] {
+            outbox.push(of(bytes));
+        }
+        let mut counts = Vec::new();
+        while let Some((_, parcels)) = outbox.next_batch() {
+            counts.push(parcels.len());
+        }
+        assert_eq!(counts, [2, 1, 1, 1]);
     }
 
     #[test]

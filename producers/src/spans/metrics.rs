@@ -27,12 +27,14 @@ impl SpanMetrics {
         Ok(Self { spans, put_off })
     }
 
-    pub(super) fn taken(&self, all: u64, left_out: u64) {
+    /// A request was taken, with so many spans, so many of which were left out.
+    pub fn taken(&self, all: u64, left_out: u64) {
         self.spans.with_label_values(&["published"]).inc_by(all.saturating_sub(left_out));
         self.spans.with_label_values(&["left_out"]).inc_by(left_out);
     }
 
-    pub(super) fn put_off(&self) {
+    /// A request is to be sent again.
+    pub fn put_off(&self) {
         self.put_off.inc();
     }
 }

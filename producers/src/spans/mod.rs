@@ -30,7 +30,16 @@ const MOST_WAITING: usize = 50_000;
 /// How long a request waits for Kafka: less than clients wait for an answer (10 s by default).
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Takes requests from any number of threads.
+/// What takes requests of spans, from any number of threads.
+pub trait SpanIntake: Send + Sync {
+    /// Takes the spans of a request; waits until they are where they are safe.
+    ///
+    /// # Errors
+    /// [`ProducerError::Behind`] where too many wait already; what is refused for good is another.
+    fn take(&self, request: ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse, ProducerError>;
+}
+
+/// Publishes them.
 #[derive(Debug)]
 pub struct SpanReceiver {
     publisher: Publisher,
@@ -55,11 +64,22 @@ impl SpanReceiver {
         Ok(Self { publisher, pending, topic, encoder, metrics })
     }
 
-    /// Publishes the spans of a request, and waits until Kafka has them.
-    ///
-    /// # Errors
-    /// [`ProducerError::Behind`] where Kafka is; what it refuses for good is [`ProducerError::Publish`].
-    pub fn take(&self, request: ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse, ProducerError> {
+    fn behind(&self) -> ProducerError {
+        self.metrics.put_off();
+        ProducerError::Behind { waiting: self.pending.waiting() }
+    }
+
+    fn send(&self, span: &Span, ticket: usize) -> Result<(), BrokerError> {
+        let mut value = Vec::new();
+        self.encoder.encode(span, &mut value)?;
+        let key = Some(span.trace_id.as_bytes());
+        let record = Outgoing { topic: &self.topic, key, payload: Some(&value), ..Outgoing::default() };
+        self.publisher.send_with(&record, ticket, || std::thread::sleep(Duration::from_millis(1)))
+    }
+}
+
+impl SpanIntake for SpanReceiver {
+    fn take(&self, request: ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse, ProducerError> {
         if self.pending.waiting() >= MOST_WAITING {
             return Err(self.behind());
         }
@@ -87,18 +107,5 @@ impl SpanReceiver {
         }
         self.metrics.taken(spans.len() as u64 + intake.rejected, intake.rejected);
         Ok(intake.response())
-    }
-
-    fn behind(&self) -> ProducerError {
-        self.metrics.put_off();
-        ProducerError::Behind { waiting: self.pending.waiting() }
-    }
-
-    fn send(&self, span: &Span, ticket: usize) -> Result<(), BrokerError> {
-        let mut value = Vec::new();
-        self.encoder.encode(span, &mut value)?;
-        let key = Some(span.trace_id.as_bytes());
-        let record = Outgoing { topic: &self.topic, key, payload: Some(&value), ..Outgoing::default() };
-        self.publisher.send_with(&record, ticket, || std::thread::sleep(Duration::from_millis(1)))
     }
 }

@@ -49,6 +49,13 @@ impl Fleet {
         Some(round * self.nodes + node)
     }
 
+    /// The next report.
+    pub(super) fn next_report(&mut self) -> LoadReport {
+        let report = self.report(self.next);
+        self.next += 1;
+        report
+    }
+
     fn report(&self, number: u64) -> LoadReport {
         let (round, node) = (number / self.nodes, number % self.nodes);
         let timestamp = (self.begin + round * self.interval_ms) as i64;
@@ -80,8 +87,7 @@ impl FleetProducer {
 
     /// Sends the next report; waits while the client's queue is full.
     pub(crate) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
-        let report = fleet.report(fleet.next);
-        fleet.next += 1;
+        let report = fleet.next_report();
         self.encoder.encode(&report, &mut self.value)?;
         let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: "traceparent", value: Some(TRACE) });
         let mut next = BaseRecord::to(topic).key(&report.node_id).payload(&self.value).headers(headers);

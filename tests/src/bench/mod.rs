@@ -10,6 +10,7 @@
 
 mod drain;
 pub(crate) mod fleet;
+pub mod gateway;
 pub mod hop;
 mod options;
 mod paced;
@@ -17,6 +18,7 @@ mod pipelines;
 mod report;
 pub mod restore;
 mod settings;
+pub mod wire;
 
 use anyhow::Context;
 

@@ -174,7 +174,7 @@ fn at_the_end(bootstrap: &str, topic: &str) -> anyhow::Result<BaseConsumer> {
     Ok(consumer)
 }
 
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = ((sorted.len() as f64 * q).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }

@@ -106,6 +106,11 @@ impl Tidegate {
         Ok(Self { brokers: brokers.into(), prefix, load: Topic::Load.name(prefix), model, guarantee })
     }
 
+    /// Prefix of its topics.
+    pub(super) fn prefix(&self) -> &'static str {
+        self.prefix
+    }
+
     fn stage(&self, name: &'static str) -> anyhow::Result<(&'static str, Child)> {
         let mut command = Command::new(binary::path());
         command.args(["run", name, "--brokers", &self.brokers, "--prefix", self.prefix]);

@@ -96,21 +96,20 @@ impl SmallDisk {
     }
 }
 
-/// The folder as the sink's process sees it.
-fn seen_by(member: &Member, folder: &Path) -> anyhow::Result<PathBuf> {
-    let pid = member.pid().context("the sink does not run")?;
+/// The folder as a process sees it.
+fn seen_by(pid: u32, folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(Path::new("/proc").join(pid.to_string()).join("root").join(folder.strip_prefix("/")?))
 }
 
-/// Fills the disk of the sink's folder; gives the file that does.
+/// Fills the disk that a process has at its folder; gives the file that does.
 ///
 /// # Errors
 /// Where the disk can not be written, or does not become full.
-pub fn fill(member: &Member, folder: &Path) -> anyhow::Result<PathBuf> {
+pub fn fill(pid: u32, folder: &Path) -> anyhow::Result<PathBuf> {
     const PIECE: usize = 4096;
     /// Many times the disk.
     const MOST_PIECES: usize = 64 * 1024;
-    let path = seen_by(member, folder)?.join(".ballast");
+    let path = seen_by(pid, folder)?.join(".ballast");
     let mut file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     let piece = [0_u8; PIECE];
     let full = (0..MOST_PIECES).any(|_| file.write_all(&piece).is_err());
@@ -124,7 +123,8 @@ pub fn fill(member: &Member, folder: &Path) -> anyhow::Result<PathBuf> {
 /// Where the folder or a file can not be read.
 pub fn files(member: &Member, folder: &Path) -> anyhow::Result<HashMap<String, i64>> {
     let mut sequences = HashMap::new();
-    for entry in std::fs::read_dir(seen_by(member, folder)?)? {
+    let pid = member.pid().context("the sink does not run")?;
+    for entry in std::fs::read_dir(seen_by(pid, folder)?)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let command: serde_json::Value = serde_json::from_slice(&std::fs::read(&path)?)?;

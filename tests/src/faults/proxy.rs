@@ -1,4 +1,5 @@
-//! What stands between us and a broker: a TCP proxy that can break all connections, refuse new ones, or slow them down.
+//! What stands between us and a broker: a TCP proxy that can break all connections, refuse new ones, slow them down, or let
+//! what is sent vanish.
 //!
 //! ```text
 //! tidegate ─> listener ─┬─ two threads a connection, one each way ─> broker
@@ -29,6 +30,8 @@ struct State {
     upstream: SocketAddr,
     stop: AtomicBool,
     cut: AtomicBool,
+    /// What comes is read and goes nowhere.
+    frozen: AtomicBool,
     /// Wait before each piece, ms.
     delay_ms: AtomicU64,
     /// Both ends of what is open, by a number.
@@ -37,6 +40,8 @@ struct State {
     broken: AtomicU64,
     /// Pieces that had to wait.
     delayed: AtomicU64,
+    /// Pieces that vanished.
+    vanished: AtomicU64,
 }
 
 impl Proxy {
@@ -52,10 +57,12 @@ impl Proxy {
             upstream: SocketAddr::from(([127, 0, 0, 1], port)),
             stop: AtomicBool::new(false),
             cut: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
             open: Mutex::default(),
             broken: AtomicU64::new(0),
             delayed: AtomicU64::new(0),
+            vanished: AtomicU64::new(0),
         });
         let shared = Arc::clone(&state);
         let thread = std::thread::spawn(move || accept(&listener, &shared));
@@ -74,13 +81,21 @@ impl Proxy {
         self.state.break_all()
     }
 
+    /// Lets all that is sent vanish, and leaves the connections open: so it is where a peer is gone without a word.
+    pub fn freeze(&self) {
+        self.state.frozen.store(true, Ordering::SeqCst);
+    }
+
     /// Waits before each piece that passes.
     pub fn slow(&self, delay: Duration) {
         self.state.delay_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
-    /// Lets everything pass again.
+    /// Lets everything pass again; connections of which something vanished are broken.
     pub fn mend(&self) {
+        if self.state.frozen.swap(false, Ordering::SeqCst) {
+            self.state.break_all();
+        }
         self.state.cut.store(false, Ordering::SeqCst);
         self.state.delay_ms.store(0, Ordering::SeqCst);
     }
@@ -89,6 +104,12 @@ impl Proxy {
     #[must_use]
     pub fn broken(&self) -> u64 {
         self.state.broken.load(Ordering::SeqCst)
+    }
+
+    /// Pieces that vanished so far.
+    #[must_use]
+    pub fn vanished(&self) -> u64 {
+        self.state.vanished.load(Ordering::SeqCst)
     }
 
     /// Pieces that had to wait so far.
@@ -167,6 +188,10 @@ fn connect(client: TcpStream, number: u64, state: &Arc<State>) -> anyhow::Result
 fn pass(mut from: &TcpStream, mut to: &TcpStream, state: &State) {
     let mut piece = vec![0; PIECE];
     while let Ok(read @ 1..) = from.read(&mut piece) {
+        if state.frozen.load(Ordering::SeqCst) {
+            state.vanished.fetch_add(1, Ordering::SeqCst);
+            continue;
+        }
         let delay = state.delay_ms.load(Ordering::SeqCst);
         if delay > 0 {
             state.delayed.fetch_add(1, Ordering::SeqCst);

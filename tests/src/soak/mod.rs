@@ -22,6 +22,7 @@ use tidegate_schemas::Topic;
 
 use crate::bench::fleet::{Fleet, FleetProducer};
 use crate::client;
+use crate::groups::Progress;
 
 pub use options::SoakOptions;
 pub use report::Report;
@@ -31,6 +32,16 @@ use site::{OUTPUTS, PREFIX, Site};
 /// Time between two reports of a node.
 const INTERVAL_MS: u64 = 60_000;
 const WARM_TIMEOUT: Duration = Duration::from_secs(900);
+/// How long what an outage left may take once the input has ended.
+const WORK_OFF_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// An outage as it was: from, to, and how long after the end of the input nothing waited any more.
+#[derive(Debug, Clone, Copy)]
+struct Disturbed {
+    begin: Duration,
+    end: Duration,
+    worked_off: Option<Duration>,
+}
 
 /// Runs the soak; `say` is told what is going on.
 ///
@@ -49,15 +60,17 @@ pub fn run(options: &SoakOptions, say: &(dyn Fn(&str) + Sync)) -> anyhow::Result
         .with_context(|| site.processes.iter().map(crate::binary::Running::stderr).collect::<String>())?;
 
     say(&format!("watching for {} minutes at {} reports/s", options.minutes, options.rate));
-    let end = AtomicBool::new(false);
+    let (sent, seen) = (AtomicBool::new(false), AtomicBool::new(false));
     let (courses, outage) = std::thread::scope(|scope| {
-        let watching = scope.spawn(|| watch::run(&site, &end));
-        let sending = scope.spawn(|| paced(&mut producer, &mut fleet, &load, options.rate, &end));
+        let watching = scope.spawn(|| watch::run(&site, &seen));
+        let sending = scope.spawn(|| paced(&mut producer, &mut fleet, &load, options.rate, &sent));
         let outage = disturb(&site, options, say);
-        end.store(true, Ordering::SeqCst);
-        let sent = sending.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the sender panicked")));
+        sent.store(true, Ordering::SeqCst);
+        let ended = sending.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the sender panicked")));
+        let outage = ended.and(outage).and_then(|times| times.map(|times| worked_off(&site, times, say)).transpose());
+        seen.store(true, Ordering::SeqCst);
         let courses = watching.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the watch panicked")));
-        sent.and(outage).and_then(|outage| Ok((courses?, outage)))
+        outage.and_then(|outage| Ok((courses?, outage)))
     })?;
     for running in site.processes {
         let ended = running.terminate()?;
@@ -84,6 +97,27 @@ fn paced(
         std::thread::sleep(Duration::from_millis(10));
     }
     producer.flush()
+}
+
+/// Waits until nothing that came is left, now that no more comes.
+fn worked_off(
+    site: &Site,
+    (begin, end): (Duration, Duration),
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Disturbed> {
+    say("the input has ended; what waits is worked off");
+    let started = Instant::now();
+    let progress = site.progress()?;
+    let mut after = None;
+    while after.is_none() && started.elapsed() < WORK_OFF_TIMEOUT {
+        site.check()?;
+        // A coordinator that is not back yet does not tell.
+        let is_done =
+            |of: &Progress| of.positions().is_ok_and(|all| all.iter().all(|p| p.committed.unwrap_or(0) >= p.end));
+        after = progress.iter().all(is_done).then(|| started.elapsed());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(Disturbed { begin, end, worked_off: after })
 }
 
 /// Lets the time pass, with the outage in its middle; gives when that really was.

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::Disturbed;
 use super::options::SoakOptions;
 use super::series::Measure;
 use super::watch::Courses;
-
-/// After an outage no more may wait in the end than comes in so many seconds.
-const CAUGHT_UP_S: f64 = 30.0;
 
 /// One course in figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,10 +54,12 @@ pub struct Report {
     pub outage_memory_kib: BTreeMap<&'static str, Outage>,
     /// Records that waited at the very end.
     pub lag_at_the_end: f64,
+    /// With an outage: seconds from the end of the input until nothing waited; `None`: something did for 10 minutes.
+    pub worked_off_s: Option<f64>,
 }
 
 impl Report {
-    pub(super) fn new(options: &SoakOptions, courses: &Courses, outage: Option<(Duration, Duration)>) -> Self {
+    pub(super) fn new(options: &SoakOptions, courses: &Courses, outage: Option<Disturbed>) -> Self {
         let end = Duration::MAX;
         let mut by_work: BTreeMap<&'static str, BTreeMap<&'static str, Course>> = BTreeMap::new();
         let mut outages = BTreeMap::new();
@@ -74,7 +74,7 @@ impl Report {
                 flat: is_flat,
                 drawn: series.drawn(),
             };
-            if let (Some((from, to)), Measure::MemoryKib) = (outage, measure) {
+            if let (Some(Disturbed { begin: from, end: to, .. }), Measure::MemoryKib) = (outage, measure) {
                 let (.., within) = series.halves(*measure, options.rate, from, to);
                 let peak = |from, to| series.peak(from, to);
                 let peaks = Outage {
@@ -91,9 +91,10 @@ impl Report {
         }
         let lags = courses.iter().filter(|((_, measure), _)| *measure == Measure::Lag);
         let lag_at_the_end = lags.filter_map(|(_, series)| series.points.last()).map(|(_, lag)| lag).sum::<f64>();
-        flat &= outage.is_none() || lag_at_the_end <= options.rate as f64 * CAUGHT_UP_S;
+        let worked_off_s = outage.and_then(|outage| outage.worked_off).map(|time| time.as_secs_f64());
+        flat &= outage.is_none() || worked_off_s.is_some();
         let (minutes, rate) = (options.minutes, options.rate);
-        Self { minutes, rate, flat, courses: by_work, outage_memory_kib: outages, lag_at_the_end }
+        Self { minutes, rate, flat, courses: by_work, outage_memory_kib: outages, lag_at_the_end, worked_off_s }
     }
 }
 
@@ -118,6 +119,9 @@ impl fmt::Display for Report {
             writeln!(f, "{before:.0}, {during:.0}, {after:.0} MiB, {verdict} within it")?;
         }
         writeln!(f, "\n{} records waited at the end", self.lag_at_the_end)?;
+        if let Some(seconds) = self.worked_off_s {
+            writeln!(f, "nothing waited {seconds:.0} s after the input had ended")?;
+        }
         writeln!(f, "{}", if self.flat { "flat" } else { "NOT FLAT" })
     }
 }

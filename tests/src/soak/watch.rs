@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use super::series::{Measure, Series};
 use super::site::{Site, WORK};
+use crate::process::status_kib;
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -25,9 +24,8 @@ pub(super) fn run(site: &Site, end: &AtomicBool) -> anyhow::Result<Courses> {
             courses.entry((work, measure)).or_default().points.push((started.elapsed(), value));
         };
         for (work, running) in WORK.iter().zip(&site.processes) {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid()))?;
-            note(work, Measure::MemoryKib, field(&status, "VmRSS:")?);
-            note(work, Measure::Threads, field(&status, "Threads:")?);
+            note(work, Measure::MemoryKib, status_kib(running.pid(), "VmRSS:")? as f64);
+            note(work, Measure::Threads, status_kib(running.pid(), "Threads:")? as f64);
             let files = std::fs::read_dir(format!("/proc/{}/fd", running.pid()))?.count();
             note(work, Measure::Files, files as f64);
         }
@@ -43,11 +41,4 @@ pub(super) fn run(site: &Site, end: &AtomicBool) -> anyhow::Result<Courses> {
         std::thread::sleep(EVERY);
     }
     Ok(courses)
-}
-
-/// A number of `/proc/PID/status`.
-fn field(status: &str, name: &str) -> anyhow::Result<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
-    let number = line.split_whitespace().next().with_context(|| format!("{name} is empty"))?;
-    number.parse().with_context(|| format!("{name} {number}"))
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
+mod agents;
 mod bad_headers;
 mod bad_input;
 mod bad_settings;
@@ -14,6 +15,7 @@ mod delivery;
 mod edge_alone;
 mod edge_gateway;
 mod edge_in_python;
+mod edge_link_faults;
 mod explain;
 mod fixture;
 mod python_consumer;

@@ -2,7 +2,7 @@
 //! wrote (PyPI `oteltap`) as they came: ids, times, attributes, events, links, status.
 //!
 //! ```text
-//! send.py (SDK, gzip) ─> edge --otlp-listen ─> topic spans ─> run export ─> oteltap
+//! send.py (SDK, gzip) ─> edge --otlp-listen ─ (gateway) ─> topic spans ─> run export ─> oteltap
 //!      └── what it sent, one object a line ───────────┬─────────────────────────┘
 //!                                                 compared
 //! ```
@@ -31,10 +31,19 @@ fn python() -> Option<PathBuf> {
     python::with(&places::repository().join("tests/spans/requirements.txt"))
 }
 
+/// A gateway, and where it is.
+fn gateway(site: &Pipeline) -> (Running, String) {
+    let mut gateway = site.start(&["gateway", "--listen", "127.0.0.1:0"]);
+    gateway.wait_for("gateway at http://", PATIENCE).unwrap();
+    let said = gateway.stderr();
+    let (_, at) = said.split_once("gateway at ").unwrap();
+    (gateway, at.split_whitespace().next().unwrap().to_owned())
+}
+
 /// An agent that takes spans; and where.
-fn agent(site: &Pipeline) -> (Running, String) {
+fn agent(site: &Pipeline, flags: &[&str]) -> (Running, String) {
     let edge = ["edge", "--node-id", "beside", "--otlp-listen", "127.0.0.1:0"];
-    let mut agent = site.start(&edge);
+    let mut agent = site.start(&[&edge[..], flags].concat());
     agent.wait_for("/v1/traces", PATIENCE).unwrap();
     let said = agent.stderr();
     let at = said.split_whitespace().find(|word| word.ends_with("/v1/traces")).unwrap();
@@ -103,14 +112,16 @@ fn by_name(spans: impl Iterator<Item = Value>) -> BTreeMap<(String, String), Val
     spans.map(without).collect()
 }
 
-fn every_span_arrives(broker: &TestBroker, name: &str) {
+fn every_span_arrives(broker: &TestBroker, name: &str, has_gateway: bool) {
     let Some(python) = python() else { return };
     let site = Pipeline::new(broker, name);
     let port = Receiver::reserve_port().unwrap();
     let backend = format!("http://127.0.0.1:{port}");
     // The backend is away at first: it is waited for, and gets everything.
     let mut export = site.start(&["run", "export", "--otlp", &backend, "--otlp-compression", "none"]);
-    let (agent, at) = agent(&site);
+    let gateway = has_gateway.then(|| gateway(&site));
+    let flags = gateway.as_ref().map_or(Vec::new(), |(_, at)| vec!["--gateway", at.as_str()]);
+    let (agent, at) = agent(&site, &flags);
     let sent = send(&python, &at, TRACES);
     assert_eq!(sent.len(), TRACES * SPANS);
     site.wait_for(Topic::Spans, sent.len(), &agent);
@@ -138,7 +149,7 @@ fn every_span_arrives(broker: &TestBroker, name: &str) {
     let unknown = site.run(&["trace", "000000000000000000000000000000ff"]);
     assert_eq!(unknown.code, Some(66));
 
-    for running in [export, agent] {
+    for running in [export, agent].into_iter().chain(gateway.map(|(running, _)| running)) {
         assert_eq!(running.terminate().unwrap().code, Some(0));
     }
     drop(tap.terminate());
@@ -147,12 +158,17 @@ fn every_span_arrives(broker: &TestBroker, name: &str) {
 #[test]
 fn every_span_of_a_real_sdk_arrives_at_a_real_receiver() {
     let Some(broker) = TestBroker::kafka() else { return };
-    every_span_arrives(&broker, "traces");
+    every_span_arrives(&broker, "traces", false);
 }
 
 #[test]
 fn every_span_arrives_over_the_embedded_broker_too() {
-    every_span_arrives(&TestBroker::embedded(), "traces-embedded");
+    every_span_arrives(&TestBroker::embedded(), "traces-embedded", false);
+}
+
+#[test]
+fn every_span_arrives_by_way_of_a_gateway() {
+    every_span_arrives(&TestBroker::embedded(), "traces-gateway", true);
 }
 
 /// What is answered to a request: status, and what is said.
@@ -170,7 +186,7 @@ fn post(at: &str, content_type: &str, encoding: Option<&str>, body: &[u8]) -> (u
 fn what_is_no_request_is_refused_and_what_is_no_span_is_left_out() {
     let broker = TestBroker::embedded();
     let site = Pipeline::new(&broker, "traces-bad");
-    let (agent, at) = agent(&site);
+    let (agent, at) = agent(&site, &[]);
     let json = "application/json";
     assert_eq!(post(&at, "text/plain", None, b"").0, 415);
     assert_eq!(post(&at, json, Some("br"), b"").0, 415);

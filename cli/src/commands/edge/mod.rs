@@ -129,7 +129,6 @@ impl Edge {
         let registry = Registry::new();
         let keeper = Arc::new(self.keeper(&settings, base_quota, &registry)?);
         let stop = shutdown::on_signals()?;
-        spans::serve(&settings, &registry, &stop)?;
         let way = Way::of(&settings, &self.node_id, keeper.restored())?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
@@ -139,6 +138,7 @@ impl Edge {
         )?;
         keeper.begin();
         let centre = way.open(&settings, Arc::clone(&keeper), &self.node_id, &registry, &stop)?;
+        spans::serve(&settings, &centre, &registry, &stop)?;
         tracing::info!(node = self.node_id, base_quota, "reporting every {:?}", self.interval);
         let started = Instant::now();
         // The first reading has nothing to compare with: it only begins the rates.

@@ -1,25 +1,29 @@
-//! Spans of the services beside the agent: OTLP over HTTP, straight to the topic.
+//! Spans of the services beside the agent: OTLP over HTTP, straight to the topic or over the gateway.
+
+use std::sync::Arc;
 
 use prometheus::Registry;
 use tidegate_broker::Stop;
-use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
+use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 
 use crate::config::Settings;
-use crate::exit::{self, failure};
 use crate::otlp_http;
 
+use super::centre::Centre;
+
 /// Serves where an address is given for it.
-pub(super) fn serve(settings: &Settings, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
+pub(super) fn serve(settings: &Settings, centre: &Centre, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
     let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
-    if settings.edge.gateway.is_some() {
-        let said =
-            "an agent behind a gateway takes no spans yet: leave --otlp-listen out, or let it reach Kafka itself";
-        return Err(failure(exit::CONFIG, said));
-    }
-    let kafka = settings.kafka()?;
-    let ids = settings.schema_ids(&kafka, stop);
-    let receiver = SpanReceiver::new(&kafka, &*ids, SpanMetrics::register(registry)?)?;
-    let at = otlp_http::serve(address, receiver, stop)?;
+    let metrics = SpanMetrics::register(registry)?;
+    let intake: Arc<dyn SpanIntake> = match centre {
+        Centre::Gateway(link) => Arc::new(link.spans(metrics)?),
+        Centre::Kafka { .. } => {
+            let kafka = settings.kafka()?;
+            let ids = settings.schema_ids(&kafka, stop);
+            Arc::new(SpanReceiver::new(&kafka, &*ids, metrics)?)
+        }
+    };
+    let at = otlp_http::serve(address, intake, stop)?;
     tracing::info!("spans by OTLP at http://{at}/v1/traces");
     Ok(())
 }

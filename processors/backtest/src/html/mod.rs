@@ -13,7 +13,8 @@ mod policies;
 use crate::compare::{Differences, NodeDifference};
 use crate::measure::{Measures, Trace, TracePoint};
 use crate::report::Report;
-use page::{SENTENCE, escape, page, table};
+pub use page::escape;
+use page::{SENTENCE, page, table};
 
 /// Nodes drawn from each end.
 const ENDS: usize = 2;

@@ -16,7 +16,8 @@ pub(super) fn page(title: &str, lead: &str, body: &str) -> String {
 }
 
 /// Text as it may stand in markup and in quoted attributes.
-pub(super) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -40,7 +40,8 @@ pub(super) fn fill(site: &Site, fault: &Planned) -> anyhow::Result<Effect> {
     }
     let told = || log().matches(FULL).count();
     let before = told();
-    let ballast = delivery::fill(&site.delivery, &site.folder)?;
+    let pid = site.delivery.pid().context("the sink does not run")?;
+    let ballast = delivery::fill(pid, &site.folder)?;
     std::thread::sleep(fault.lasts);
     let missed = wait_until(SHOWS, || told() > before);
     std::fs::remove_file(&ballast).with_context(|| format!("removing {}", ballast.display()))?;

@@ -1,4 +1,6 @@
-//! `tidegate schemas`: the catalogue, shown, checked and served.
+//! `tidegate schemas`: the catalogue, shown, checked, described and served.
+
+mod asyncapi;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +40,8 @@ enum Action {
         /// The changed schema (.avsc)
         file: PathBuf,
     },
+    /// Describe the topics as an AsyncAPI 3 document, for tools and people
+    Asyncapi(asyncapi::Asyncapi),
     /// Serve the schema registry's REST API, so that stock deserialisers need no other server
     Serve {
         /// Address to serve at
@@ -53,6 +57,7 @@ impl Schemas {
             Action::List => list(&kafka.prefix, common.json),
             Action::Show { what } => super::say(find(&what, &kafka.prefix)?.text.trim_end()),
             Action::Check { what, file } => check(&what, &file, &kafka.prefix, common.json),
+            Action::Asyncapi(asyncapi) => asyncapi.run(&kafka.prefix),
             Action::Serve { listen } => {
                 let stop = shutdown::on_signals()?;
                 let at = http::serve(&listen, registry::router(&kafka.prefix), &stop)?;
