@@ -24,7 +24,7 @@ const OTHERS: &str = r#"groups:
 "#;
 
 fn files() -> Vec<Vec<u8>> {
-    let simple = "groups: [{name: g, rules: [{alert: C, expr: avg_over_time(node_memory_usage[1m]) > 0.1}]}]\n";
+    let simple = "groups: [{name: g, rules: [{alert: C, expr: 'avg_over_time(node_memory_usage[1m]) > 0.1'}]}]\n";
     [simple, DEFAULT_FILE, OTHERS].map(|text| text.as_bytes().to_vec()).into()
 }
 
