@@ -1,5 +1,6 @@
 //! What a process tells of itself: log lines on stderr, `/metrics`, `/live` and `/ready`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,11 +35,16 @@ const LIVE: Duration = Duration::from_secs(30);
 pub(crate) type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Serves `/metrics`, `/live` and `/ready` where an address is given for them.
-pub(crate) fn serve(address: Option<&String>, registry: Registry, ready: Ready, stop: &Stop) -> anyhow::Result<()> {
-    let Some(address) = address else { return Ok(()) };
+pub(crate) fn serve(
+    address: Option<&String>,
+    registry: Registry,
+    ready: Ready,
+    stop: &Stop,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(address) = address else { return Ok(None) };
     let at = http::serve(address, router(registry, ready, stop.clone()), stop)?;
     tracing::info!("metrics at http://{at}/metrics");
-    Ok(())
+    Ok(Some(at))
 }
 
 fn router(registry: Registry, ready: Ready, stop: Stop) -> Router {

@@ -37,6 +37,7 @@ fn expressions_are_refused_at_the_words_that_are_wrong() {
         ("time() > 5", "comparisons between scalars must use BOOL"),
         ("time() - 5", "yields a number without labels"),
         ("node_load offset -5m > 1", "an offset looks back"),
+        ("max_over_time(node_load[18446744073709551616]) > 1", "5:39: a duration wants a unit"),
         ("node_load @ 0 > 1", "@ is not supported"),
         ("node_load >", "5:15: this is not PromQL"),
         ("avg_over_time(node_last_report_timestamp_seconds[5m])", "has no range"),

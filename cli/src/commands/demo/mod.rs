@@ -13,6 +13,7 @@ mod latency;
 mod observe;
 mod summary;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +78,14 @@ impl Demo {
         let (embedded, kafka) = self.broker(&settings)?;
         let observer = Arc::new(Observer::new(&kafka.brokers, self.speed));
         let address = listener.local_addr()?;
-        self.announce(common.json, &format!("http://{address}/"), &kafka)?;
+        let registry = Registry::new();
+        let metrics = telemetry::serve(
+            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
+            registry.clone(),
+            Arc::new(|| true),
+            &stop,
+        )?;
+        self.announce(common.json, &format!("http://{address}/"), metrics, &kafka)?;
         // The page outlives the stages by a moment, so it stops on a word of its own.
         let page_stop = Stop::default();
         let (shown, until) = (Arc::clone(&observer.page), page_stop.clone());
@@ -85,7 +93,6 @@ impl Demo {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             page::serve(listener, shown, http::stopped(until)).await
         })?;
-        let registry = Registry::new();
         let ids = settings.schema_ids(&kafka, &stop);
         let pipeline =
             Pipeline { settings: &settings, kafka: &kafka, ids: Arc::clone(&ids), registry: &registry, stop: &stop };
@@ -96,12 +103,6 @@ impl Demo {
         if !settings.alerts.alertmanagers().is_empty() {
             beside.push(pipeline.start(Work::Alertmanager)?);
         }
-        telemetry::serve(
-            self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
-            registry.clone(),
-            Arc::new(|| true),
-            &stop,
-        )?;
         let mut feed = Feed::new(&self, &kafka, &ids, Arc::clone(&observer), &stop)?;
         let fed = feed.run(self.duration, &running);
         let summary = summary::of(&kafka, &observer, &running, &feed);
@@ -142,14 +143,22 @@ impl Demo {
         Ok((None, kafka))
     }
 
-    fn announce(&self, as_json: bool, page: &str, kafka: &KafkaSettings) -> anyhow::Result<()> {
+    fn announce(
+        &self,
+        as_json: bool,
+        page: &str,
+        metrics: Option<SocketAddr>,
+        kafka: &KafkaSettings,
+    ) -> anyhow::Result<()> {
         let broker = if kafka.embedded { "embedded broker" } else { "broker" };
+        let metrics = metrics.map(|at| format!("metrics http://{at}/metrics"));
         let lines = [
-            format!("page    {page}"),
-            format!("{broker}  {}  (topics {}*)", kafka.brokers, kafka.prefix),
-            "Ctrl-C ends it".to_owned(),
+            Some(format!("page    {page}")),
+            metrics,
+            Some(format!("{broker}  {}  (topics {}*)", kafka.brokers, kafka.prefix)),
+            Some("Ctrl-C ends it".to_owned()),
         ];
-        for line in lines {
+        for line in lines.into_iter().flatten() {
             // With --json, stdout holds one object and nothing else.
             if as_json {
                 super::tell(line);

@@ -6,7 +6,7 @@ use promql_parser::parser::{
 };
 
 use super::plan::{Aggregation, Arithmetic, Comparison, OverTime, Plan, Selector, SetOperation};
-use super::text;
+use super::{durations, text};
 use crate::duration::LONGEST_MS;
 use crate::labels::{Kept, NAMES};
 use crate::series::{ABOUT, Series};
@@ -34,6 +34,9 @@ impl Compiler {
     /// Compiles the expression of an alert.
     pub(crate) fn compile(&mut self, text: &str) -> Compiled {
         text::check(text).map_err(|message| Refusal { words: None, message })?;
+        if let Some(wrong) = durations::without_unit(text) {
+            return refuse(Some(wrong), "a duration wants a unit, as 5m or 30s");
+        }
         let parsed = parse(text).map_err(|e| Refusal { words: None, message: format!("this is not PromQL: {e}") })?;
         let plan = self.plan(&parsed)?;
         if plan.is_scalar() {

@@ -10,6 +10,7 @@
 mod aggregate;
 mod binary;
 mod compile;
+mod durations;
 mod evaluate;
 mod over_time;
 mod plan;
