@@ -112,13 +112,6 @@ impl Metrics {
         let counters = |name: &str, help: &str, label: &str| IntCounterVec::new(opts(name, help), &[label]);
         let counter = |name: &str, help: &str| prometheus::IntCounter::with_opts(opts(name, help));
         let gauges = |name: &str, help: &str| IntGaugeVec::new(opts(name, help), &["partition"]);
-        let buckets = prometheus::exponential_buckets(0.0001, 4.0, 8)?;
-        let seconds = HistogramOpts::new("tidegate_batch_seconds", "Time to process one batch, producing included.")
-            .const_label("work", work)
-            .buckets(buckets);
-        let help = "From a record's Kafka timestamp until its batch was processed.";
-        let hop = HistogramOpts::new("tidegate_hop_seconds", help).const_label("work", work);
-        let hop = hop.buckets(prometheus::exponential_buckets(0.001, 2.5, 14)?);
         let metrics = Self {
             records: counter("tidegate_records_total", "Records processed.")?,
             outputs: counter("tidegate_outputs_total", "Records published or delivered.")?,
@@ -147,8 +140,8 @@ impl Metrics {
                 "tidegate_standby_left_records",
                 "Records that others have answered and that their followed state has not seen.",
             ))?,
-            batch_seconds: Histogram::with_opts(seconds)?,
-            hop_seconds: Histogram::with_opts(hop)?,
+            batch_seconds: batch_seconds(work)?,
+            hop_seconds: hop_seconds(work)?,
             by_label: None,
             // Both show only where there is a side input: neither has a value until one is set.
             side: counters(
@@ -231,4 +224,15 @@ impl Metrics {
         registry.register(Box::new(counter.clone()))?;
         Ok(Self { by_label: Some(counter), ..self })
     }
+}
+
+fn batch_seconds(work: &str) -> Result<Histogram, prometheus::Error> {
+    let opts = HistogramOpts::new("tidegate_batch_seconds", "Time to process one batch, producing included.");
+    Histogram::with_opts(opts.const_label("work", work).buckets(prometheus::exponential_buckets(0.0001, 4.0, 8)?))
+}
+
+fn hop_seconds(work: &str) -> Result<Histogram, prometheus::Error> {
+    let help = "From a record's Kafka timestamp until its batch was processed.";
+    let opts = HistogramOpts::new("tidegate_hop_seconds", help);
+    Histogram::with_opts(opts.const_label("work", work).buckets(prometheus::exponential_buckets(0.001, 2.5, 14)?))
 }

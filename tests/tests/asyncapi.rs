@@ -1,7 +1,5 @@
 //! The AsyncAPI document: what AsyncAPI's own parser says of it, and that the copy in docs is what this build prints.
 
-#![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
-
 use std::process::Command;
 use std::time::Duration;
 
