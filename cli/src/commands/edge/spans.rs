@@ -2,14 +2,20 @@
 
 use prometheus::Registry;
 use tidegate_broker::Stop;
+use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
 
 use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::otlp_http;
 
-/// Serves where an address is given for it.
-pub(super) fn serve(settings: &Settings, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
+/// Serves where an address is given for it; server spans are counted where `counts` are given.
+pub(super) fn serve(
+    settings: &Settings,
+    counts: Option<RequestCounts>,
+    registry: &Registry,
+    stop: &Stop,
+) -> anyhow::Result<()> {
     let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
     if settings.edge.gateway.is_some() {
         let said =
@@ -18,7 +24,7 @@ pub(super) fn serve(settings: &Settings, registry: &Registry, stop: &Stop) -> an
     }
     let kafka = settings.kafka()?;
     let ids = settings.schema_ids(&kafka, stop);
-    let receiver = SpanReceiver::new(&kafka, &*ids, SpanMetrics::register(registry)?)?;
+    let receiver = SpanReceiver::new(&kafka, &*ids, SpanMetrics::register(registry)?, counts)?;
     let at = otlp_http::serve(address, receiver, stop)?;
     tracing::info!("spans by OTLP at http://{at}/v1/traces");
     Ok(())
