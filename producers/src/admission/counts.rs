@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(total.get_metric().len(), MOST_SERVICES + 1);
         let value = |service: &str| {
             let of_service = |m: &&prometheus::proto::Metric| m.get_label().iter().any(|l| l.value() == service);
-            total.get_metric().iter().find(of_service).unwrap().get_counter().value()
+            total.get_metric().iter().find(of_service).unwrap().get_counter().get_value()
         };
         assert_eq!((value(OTHER), value("service-7")), (901.0, 2.0));
     }
