@@ -46,7 +46,8 @@ fn answer(verdict: &Verdict, cost: u32) -> Response {
     let fields = [(RATE_LIMIT_POLICY, policy(verdict)), (RATE_LIMIT, limit(verdict))];
     if verdict.admitted {
         let body = json!({ "admitted": true, "remaining": verdict.remaining });
-        return (StatusCode::OK, fields, axum::Json(body)).into_response();
+        let content = [(header::CONTENT_TYPE, "application/json")];
+        return (StatusCode::OK, fields, content, format!("{body}\n")).into_response();
     }
     let body = json!({
         "type": QUOTA_EXCEEDED,

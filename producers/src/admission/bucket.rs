@@ -78,7 +78,7 @@ impl Bucket {
         let held = self.flow.as_ref().map(|flow| (flow.credit(now_ns), flow.period_ns));
         self.rate = rate;
         self.flow = period(rate).map(|period_ns| {
-            let burst = burst(self.window, period_ns);
+            let burst = burst(self.window, rate, period_ns);
             let full = u128::from(period_ns) * u128::from(burst.get());
             let credit = held.map_or(0, |(credit, old)| u128::from(credit) * u128::from(period_ns) / u128::from(old));
             let missing = full - credit.min(full);
@@ -170,8 +170,9 @@ fn period(rate: f64) -> Option<u64> {
     (period <= LONGEST_PERIOD_NS).then_some(period as u64)
 }
 
-fn burst(window: Duration, period_ns: u64) -> NonZeroU32 {
-    let requests = u32::try_from(nanos(window) / period_ns).unwrap_or(MOST);
+/// What the rate gives in the window. The tolerance is for whole numbers that floats have not.
+fn burst(window: Duration, rate: f64, period_ns: u64) -> NonZeroU32 {
+    let requests = (rate * window.as_secs_f64() + 1e-6) as u32;
     // With a long period a second request may be years of time; the product stays below 2^64 ns all the same.
     let most = u32::try_from(u64::MAX / 4 / period_ns).unwrap_or(u32::MAX);
     NonZeroU32::new(requests.min(MOST).min(most)).unwrap_or(NonZeroU32::MIN)

@@ -29,6 +29,17 @@ fn a_bucket_begins_empty_fills_at_its_rate_and_holds_what_its_window_gives() {
 }
 
 #[test]
+fn a_full_bucket_holds_what_the_rate_gives_in_the_window() {
+    let burst = |rate, window_ms| {
+        let mut bucket = Bucket::new(Duration::from_millis(window_ms));
+        bucket.set_rate(rate, Duration::ZERO);
+        bucket.take(0, Duration::ZERO).burst
+    };
+    assert_eq!((burst(60.0, 1_000), burst(60.0, 500), burst(0.7 * 300.0, 1_000)), (60, 30, 210));
+    assert_eq!((burst(0.5, 1_000), burst(2.9, 1_000), burst(1e9, u64::MAX)), (1, 2, MOST));
+}
+
+#[test]
 fn a_cost_is_taken_whole_or_not_at_all() {
     let mut bucket = bucket(10.0);
     let at = 10 * SECOND;

@@ -154,8 +154,7 @@ impl Agent {
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let url = format!("http://{}", after(&self.running.stderr(), "metrics at http://"));
         let text = self.get(&url).body;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        value
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     pub(crate) fn stop(self) -> String {
