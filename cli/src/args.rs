@@ -66,7 +66,7 @@ pub(crate) struct MetricsFlag {
 pub(crate) enum Command {
     Demo(demo::Demo),
     Run(run::Run),
-    Edge(edge::Edge),
+    Edge(Box<edge::Edge>),
     Gateway(gateway::Gateway),
     Simulate(simulate::Simulate),
     Replay(replay::Replay),

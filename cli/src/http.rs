@@ -21,7 +21,11 @@ pub(crate) fn bind(address: &str) -> anyhow::Result<TcpListener> {
 
 /// Serves `router` at `address` until `stop` is set. Gives the address in use (port 0 asks for any).
 pub(crate) fn serve(address: &str, router: Router, stop: &Stop) -> anyhow::Result<SocketAddr> {
-    let listener = bind(address)?;
+    serve_on(bind(address)?, router, stop)
+}
+
+/// Serves `router` on an address that was taken before.
+pub(crate) fn serve_on(listener: TcpListener, router: Router, stop: &Stop) -> anyhow::Result<SocketAddr> {
     let at = listener.local_addr()?;
     let stop = stop.clone();
     spawn(move || async move {

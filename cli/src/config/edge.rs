@@ -2,8 +2,29 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 use tidegate_producers::edge::LocalPolicy;
+
+/// What the load of a node is measured by; the flag's and the file's words are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LoadOf {
+    /// CPU and memory of the host
+    Host,
+    /// Requests asked for, admitted or denied, over what the base quota admits
+    Requests,
+}
+
+/// Where requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CountBy {
+    /// Where they are admitted; denied ones failed
+    Admission,
+    /// By the server spans of the services; those with status ERROR failed
+    Spans,
+}
 
 /// The edge agent.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +56,24 @@ pub(crate) struct Edge {
     pub(crate) on_change: Option<String>,
     /// Address at which spans are taken by OTLP over HTTP.
     pub(crate) otlp_listen: Option<String>,
+    /// Requests/s that the base quota admits.
+    pub(crate) admit: Option<f64>,
+    /// Address at which requests are admitted over HTTP.
+    pub(crate) admit_listen: Option<String>,
+    /// Address of Envoy's rate limit service.
+    pub(crate) admit_grpc_listen: Option<String>,
+    /// How long the quota may be saved up for requests that come at once, ms.
+    pub(crate) admit_burst_ms: Option<u64>,
+    /// What the load is measured by.
+    pub(crate) load: Option<LoadOf>,
+    /// Where requests are counted.
+    pub(crate) count: Option<CountBy>,
+    /// Folder of the control group (v2) to limit.
+    pub(crate) cgroup: Option<PathBuf>,
+    /// Cores that the base quota stands for.
+    pub(crate) cgroup_cpu: Option<f64>,
+    /// Bytes of memory that the base quota stands for.
+    pub(crate) cgroup_memory: Option<u64>,
 }
 
 #[cfg(test)]
@@ -49,6 +88,10 @@ mod tests {
         assert_eq!(edge.local_policy, Some(LocalPolicy::Hold));
         assert_eq!(edge.cache, Some(PathBuf::from("/var/lib/tidegate/edge.json")));
         assert_eq!(edge.on_change.as_deref(), Some("limit"));
+        let text = "admit = 200.0\nadmit_listen = \"127.0.0.1:4700\"\nadmit_burst_ms = 500\nload = \"requests\"\ncount = \"spans\"\n";
+        let edge: Edge = toml::from_str(text).unwrap();
+        assert_eq!((edge.admit, edge.admit_burst_ms), (Some(200.0), Some(500)));
+        assert_eq!((edge.load, edge.count), (Some(LoadOf::Requests), Some(CountBy::Spans)));
         let said = toml::from_str::<Edge>("local_policy = \"keep\"").unwrap_err().to_string();
         assert!(said.contains("unknown variant `keep`") && said.contains("`hold`, `base`, `local`"), "{said}");
     }

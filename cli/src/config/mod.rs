@@ -37,7 +37,7 @@ use crate::args::Common;
 use crate::exit::{self, failure};
 
 pub(crate) use alerts::Alerts;
-pub(crate) use edge::Edge;
+pub(crate) use edge::{CountBy, Edge, LoadOf};
 pub(crate) use gateway::Gateway;
 pub(crate) use processing::{Guarantee, Processing, Restore};
 pub(crate) use quota::{Quota, Share};

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, whose inputs are valid")]
 
+mod admission;
 mod artifacts;
 mod checkpoints;
 mod csv;
@@ -21,6 +22,7 @@ use crate::Target;
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
+    admission::ADMISSION_BODIES,
     artifacts::ARTIFACTS,
     artifacts::CARDS,
     checkpoints::CHECKPOINTS,

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use prometheus::Registry;
+use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::edge::Parcel;
 use tidegate_producers::spans::SpanMetrics;
 use tidegate_schemas::records::LoadReport;
@@ -104,12 +105,12 @@ impl Link {
         Ok(Self { items, waiting, thread: thread.map_err(start)? })
     }
 
-    /// What takes spans for it.
+    /// What takes spans for it, and counts server spans as requests where `counts` are given.
     ///
     /// # Errors
     /// Where the schema of spans cannot be written.
-    pub fn spans(&self, metrics: SpanMetrics) -> Result<SpanWay, GatewayError> {
-        SpanWay::new(self.items.clone(), self.waiting.clone(), metrics)
+    pub fn spans(&self, metrics: SpanMetrics, counts: Option<RequestCounts>) -> Result<SpanWay, GatewayError> {
+        SpanWay::new(self.items.clone(), self.waiting.clone(), metrics, counts)
     }
 
     /// Hands a report over; `false` where the thread has ended.

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tidegate_otlp::{ExportTraceServiceRequest, ExportTraceServiceResponse, records_of};
 use tidegate_producers::ProducerError;
+use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::edge::Parcel;
-use tidegate_producers::spans::{SpanIntake, SpanMetrics};
+use tidegate_producers::spans::{SpanIntake, SpanMetrics, count_served};
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tokio::sync::mpsc;
 
@@ -58,12 +59,18 @@ pub struct SpanWay {
     waiting: Waiting,
     encoder: Encoder,
     metrics: SpanMetrics,
+    counts: Option<RequestCounts>,
 }
 
 impl SpanWay {
-    pub(super) fn new(items: mpsc::Sender<Item>, waiting: Waiting, metrics: SpanMetrics) -> Result<Self, GatewayError> {
+    pub(super) fn new(
+        items: mpsc::Sender<Item>,
+        waiting: Waiting,
+        metrics: SpanMetrics,
+        counts: Option<RequestCounts>,
+    ) -> Result<Self, GatewayError> {
         let encoder = Encoder::new(Topic::Spans, RecordKind::Span, &CatalogueIds)?;
-        Ok(Self { items, waiting, encoder, metrics })
+        Ok(Self { items, waiting, encoder, metrics, counts })
     }
 
     fn behind(&self) -> ProducerError {
@@ -79,14 +86,15 @@ impl SpanIntake for SpanWay {
         }
         let mut intake = records_of(request);
         let mut parcels = Vec::with_capacity(intake.spans.len());
-        for span in std::mem::take(&mut intake.spans) {
+        let spans = std::mem::take(&mut intake.spans);
+        for span in &spans {
             let mut value = Vec::new();
-            match self.encoder.encode(&span, &mut value) {
+            match self.encoder.encode(span, &mut value) {
                 Ok(()) if value.len() > SPAN_BYTES => {
                     intake.reject(format!("span {:?}: it is larger than {SPAN_BYTES} bytes", span.name));
                 }
                 Ok(()) => {
-                    let key = span.trace_id.into_bytes();
+                    let key = span.trace_id.clone().into_bytes();
                     parcels.push(Parcel { key, value, traceparent: String::new(), spooled: None });
                 }
                 Err(e) => intake.reject(format!("span {:?}: {e}", span.name)),
@@ -97,6 +105,9 @@ impl SpanIntake for SpanWay {
         if self.items.try_send(Item::Spans(parcels)).is_err() {
             self.waiting.queued.fetch_sub(count, Ordering::Relaxed);
             return Err(self.behind());
+        }
+        if let Some(counts) = &self.counts {
+            count_served(&spans, counts);
         }
         self.metrics.taken(count as u64 + intake.rejected, intake.rejected);
         Ok(intake.response())

@@ -5,6 +5,7 @@
 //! QuotaCommand ─> state (newest wins; lease; local policy) ─┬─> quota_file ─┐
 //!                                                           ├─> cache ──────┴─> replaced_file
 //!                                                           └─> metrics
+//! quota in force ─> group_limit ─> cpu.max, memory.high of a control group
 //! LoadReport ─> outbox (until a gateway acknowledges) <─ breaker (whether the way to it is tried)
 //! ```
 //!
@@ -13,6 +14,7 @@
 mod breaker;
 mod cache;
 mod cgroup;
+mod group_limit;
 mod host;
 mod lease;
 mod limits;
@@ -27,6 +29,7 @@ mod state;
 
 pub use breaker::{Breaker, BreakerState, Permission, Transition};
 pub use cache::CacheFile;
+pub use group_limit::{GroupLimit, GroupUnits};
 pub use host::{Capacity, Sampler};
 pub use lease::{Heard, Moment};
 pub use local::LocalPolicy;

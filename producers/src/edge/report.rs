@@ -48,6 +48,12 @@ impl Reporter {
         Ok(Self { identity, last_sequence: i64::MIN })
     }
 
+    /// What the whole capacity counts as, resource units.
+    #[must_use]
+    pub fn base_quota(&self) -> f64 {
+        self.identity.base_quota
+    }
+
     /// The report of what is used at `now_ms` (Unix ms) under this quota. Shares are rounded to 1e-4, rates to whole bytes.
     pub fn report(&mut self, usage: &Usage, in_force: InForce, now_ms: i64) -> LoadReport {
         self.last_sequence = now_ms.max(self.last_sequence.saturating_add(1));

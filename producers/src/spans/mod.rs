@@ -7,12 +7,15 @@
 //! ```
 //!
 //! A request is answered once Kafka has all of its spans. Where too many wait already, or Kafka does not take them in time, it
-//! is to be sent again, and some of its spans may come twice: their ids are their names.
+//! is to be sent again, and some of its spans may come twice: their ids are their names. Server spans are requests
+//! (`served.rs`), and counted once their request is answered, where that is asked for.
 
 mod metrics;
 mod pending;
+mod served;
 
 pub use metrics::SpanMetrics;
+pub use served::count_served;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +25,7 @@ use tidegate_otlp::{ExportTraceServiceRequest, ExportTraceServiceResponse, recor
 use tidegate_schemas::records::Span;
 use tidegate_schemas::{Encoder, RecordKind, SchemaIds, Topic};
 
+use crate::admission::RequestCounts;
 use crate::error::ProducerError;
 use pending::Pending;
 
@@ -47,21 +51,27 @@ pub struct SpanReceiver {
     topic: String,
     encoder: Encoder,
     metrics: SpanMetrics,
+    counts: Option<RequestCounts>,
 }
 
 impl SpanReceiver {
-    /// A receiver that publishes by `settings`.
+    /// A receiver that publishes by `settings`, and counts server spans as requests where `counts` are given.
     ///
     /// # Errors
     /// [`ProducerError::Schema`] where `ids` has no id; settings that the client library refuses.
-    pub fn new(settings: &KafkaSettings, ids: &dyn SchemaIds, metrics: SpanMetrics) -> Result<Self, ProducerError> {
+    pub fn new(
+        settings: &KafkaSettings,
+        ids: &dyn SchemaIds,
+        metrics: SpanMetrics,
+        counts: Option<RequestCounts>,
+    ) -> Result<Self, ProducerError> {
         let topic = settings.topic(Topic::Spans);
         let encoder = Encoder::new(Topic::Spans, RecordKind::Span, ids)
             .map_err(|source| ProducerError::Schema { context: format!("topic {topic}"), source })?;
         let pending = Arc::new(Pending::default());
         let publisher = Publisher::new(settings, Arc::<Pending>::clone(&pending))
             .map_err(|e| ProducerError::Publish(Box::new(e)))?;
-        Ok(Self { publisher, pending, topic, encoder, metrics })
+        Ok(Self { publisher, pending, topic, encoder, metrics, counts })
     }
 
     fn behind(&self) -> ProducerError {
@@ -106,6 +116,9 @@ impl SpanIntake for SpanReceiver {
             Some(None) => {}
         }
         self.metrics.taken(spans.len() as u64 + intake.rejected, intake.rejected);
+        if let Some(counts) = &self.counts {
+            count_served(&spans, counts);
+        }
         Ok(intake.response())
     }
 }

@@ -2,7 +2,7 @@
 //! compares what was in force with what is.
 //!
 //! ```text
-//! command, report, time ─> update ─> EdgeState ─ moved? ─> log, metrics, quota file, cache, command on change
+//! command, report, time ─> update ─> EdgeState ─ moved? ─> log, metrics, quota file, cache, enforcement
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tidegate_producers::edge::{Applied, CacheFile, EdgeMetrics, EdgeState, Heard, InForce, Moment, QuotaFile, Source};
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 
-use super::on_change::OnChange;
+use super::enforcement::Enforcement;
 
 /// The state with all that follows it.
 pub(super) struct Keeper {
@@ -20,7 +20,7 @@ pub(super) struct Keeper {
     metrics: EdgeMetrics,
     file: Option<QuotaFile>,
     cache: Option<CacheFile>,
-    on_change: Option<OnChange>,
+    enforcement: Enforcement,
     began: Instant,
     restored: bool,
     /// Whether a file could not be written: tried again with each report.
@@ -34,12 +34,12 @@ impl Keeper {
         metrics: EdgeMetrics,
         file: Option<QuotaFile>,
         cache: Option<CacheFile>,
-        on_change: Option<OnChange>,
+        enforcement: Enforcement,
     ) -> Self {
         let owing = AtomicBool::new(false);
         let began = Instant::now();
         let mut keeper =
-            Self { state: Mutex::new(state), metrics, file, cache, on_change, began, restored: false, owing };
+            Self { state: Mutex::new(state), metrics, file, cache, enforcement, began, restored: false, owing };
         keeper.restored = keeper.restore();
         keeper
     }
@@ -85,7 +85,7 @@ impl Keeper {
     pub(super) fn begin(&self) {
         let state = self.lock();
         self.publish(&state);
-        self.changed(state.in_force());
+        self.enforcement.changed(state.in_force());
     }
 
     /// Looks at the time.
@@ -100,6 +100,7 @@ impl Keeper {
         if self.owing.load(Ordering::Relaxed) {
             self.publish(&self.lock());
         }
+        self.enforcement.again();
     }
 
     /// A command came.
@@ -117,11 +118,9 @@ impl Keeper {
         }
     }
 
-    /// Waits for the command on change that is running, a little.
+    /// The agent ends.
     pub(super) fn finish(&self) {
-        if let Some(on_change) = &self.on_change {
-            on_change.finish();
-        }
+        self.enforcement.finish();
     }
 
     /// The one way to change the state. All that follows happens in the order of the changes: the lock is held.
@@ -138,7 +137,7 @@ impl Keeper {
             say(before, after);
         }
         if before.source != after.source || before.quota.to_bits() != after.quota.to_bits() {
-            self.changed(after);
+            self.enforcement.changed(after);
         }
         done
     }
@@ -154,12 +153,6 @@ impl Keeper {
             owing = true;
         }
         self.owing.store(owing, Ordering::Relaxed);
-    }
-
-    fn changed(&self, in_force: InForce) {
-        if let Some(on_change) = &self.on_change {
-            on_change.changed(in_force);
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, EdgeState> {

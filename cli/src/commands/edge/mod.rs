@@ -1,25 +1,28 @@
 //! `tidegate edge`: the agent beside a workload.
 //!
 //! ```text
-//! host counters ─> report, every interval ─┬─> centre (own threads): Kafka, or a gateway
-//!                                          └─> keeper ─> quota file, cache, log, metrics
-//! centre ─> commands ─────────────────────────^   │
-//!                                                 └─> (own thread) command on change
+//! host counters, requests ─> report, every interval ─┬─> centre (own threads): Kafka, or a gateway
+//!                                                    └─> keeper ─> quota file, cache, log, metrics
+//! centre ─> commands ───────────────────────────────────^   │
+//!                                                           └─> enforcement: requests, control group, command on change
 //! ```
 
 mod centre;
+mod enforcement;
+mod flags;
 mod follow;
 mod keeper;
 mod on_change;
 mod reporting;
+mod requests;
+mod rounds;
 mod spans;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prometheus::Registry;
-use tidegate_broker::Stop;
 use tidegate_producers::edge::{
     CacheFile, EdgeMetrics, EdgeState, Identity, LocalPolicy, QuotaFile, Reporter, Sampler,
 };
@@ -30,11 +33,12 @@ use crate::exit::{self, failure};
 use crate::{shutdown, telemetry};
 
 use centre::Way;
+use enforcement::{Enforcement, Group};
+use flags::{Enforcing, Proof};
 use keeper::Keeper;
 use on_change::OnChange;
-
-/// How often the end of a lease is looked for.
-const LOOK: Duration = Duration::from_millis(50);
+use requests::{Base, Requests};
+use rounds::Rounds;
 
 /// Report this host's load and apply its quotas.
 ///
@@ -43,7 +47,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// only recommends is not obeyed: the base quota holds, and the file's `quota` says so. A quota holds while its lease
 /// lasts, then --local-policy decides until the centre is back; with --cache the agent starts without it, too. Where there
 /// is no way to Kafka, --gateway names the gateways (`tidegate gateway`) to go through.
+///
+/// The quota can limit requests: with --admit-listen a service asks before each one, with --admit-grpc-listen Envoy does. The
+/// load reported is then what was asked for, denied requests included, so that the quota rises with the demand. It can
+/// limit a control group, too (--cgroup), and run a command on each change (--on-change).
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tidegate edge --node-id edge-1 --quota-file quota.json
+  tidegate edge --node-id shop-1 --base-quota 200 --admit-listen 127.0.0.1:4700
+      and the service asks: curl -i -X POST '127.0.0.1:4700/v1/admit?service=shop'
+  tidegate edge --node-id batch-1 --cache batch-1.json --cgroup /sys/fs/cgroup/batch")]
 pub(crate) struct Edge {
     /// Name of this node
     #[arg(long, value_name = "ID", env = "TIDEGATE_NODE_ID")]
@@ -89,27 +102,9 @@ pub(crate) struct Edge {
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_OTLP_LISTEN")]
     otlp_listen: Option<String>,
     #[command(flatten)]
+    enforcing: Enforcing,
+    #[command(flatten)]
     metrics: MetricsFlag,
-}
-
-/// What the agent and its gateways show each other.
-#[derive(Debug, clap::Args)]
-struct Proof {
-    /// PEM file of the authorities that gateways' certificates must come from; read at each connection, as the next three
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", help_heading = "Security")]
-    ca: Option<PathBuf>,
-    /// PEM file of this edge's certificate, its chain behind it
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_CERT", help_heading = "Security")]
-    cert: Option<PathBuf>,
-    /// PEM file of its private key
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_KEY", help_heading = "Security")]
-    key: Option<PathBuf>,
-    /// File that holds this edge's bearer token
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE", help_heading = "Security")]
-    token_file: Option<PathBuf>,
-    /// Speak to gateways on other machines without TLS; for networks that are safe by other means
-    #[arg(long, help_heading = "Security")]
-    plain_text_anywhere: bool,
 }
 
 impl Edge {
@@ -118,18 +113,34 @@ impl Edge {
             return Err(failure(exit::USAGE, "the interval must be at least 1s"));
         }
         let settings = self.settings(common)?;
-        let mut sampler = Sampler::new()?;
+        let sampler = Sampler::new()?;
         let base_quota = self.base_quota.unwrap_or_else(|| sampler.capacity().millicores());
-        let mut reporter = Reporter::new(Identity {
+        let reporter = Reporter::new(Identity {
             node_id: self.node_id.clone(),
             pool: self.pool.clone(),
             base_quota,
             interval_ms: i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX),
         })?;
         let registry = Registry::new();
-        let keeper = Arc::new(self.keeper(&settings, base_quota, &registry)?);
+        let base = Base { quota: base_quota, is_given: self.base_quota.is_some() };
+        let requests = Requests::new(&settings.edge, base, &registry)?;
+        let keeper = Arc::new(self.keeper(&settings, base_quota, &registry, &requests)?);
+        let rounds = Rounds { sampler, reporter, requests, interval: self.interval };
+        let ended = self.serve(&settings, &registry, rounds, &keeper);
+        // However it ended: what was limited is put back.
+        keeper.finish();
+        ended
+    }
+
+    fn serve(
+        &self,
+        settings: &Settings,
+        registry: &Registry,
+        rounds: Rounds,
+        keeper: &Arc<Keeper>,
+    ) -> anyhow::Result<()> {
         let stop = shutdown::on_signals()?;
-        let way = Way::of(&settings, &self.node_id, keeper.restored())?;
+        let way = Way::of(settings, &self.node_id, keeper.restored())?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry.clone(),
@@ -137,25 +148,13 @@ impl Edge {
             &stop,
         )?;
         keeper.begin();
-        let centre = way.open(&settings, Arc::clone(&keeper), &self.node_id, &registry, &stop)?;
-        spans::serve(&settings, &centre, &registry, &stop)?;
+        rounds.requests.serve(&settings.edge, &stop)?;
+        let centre = way.open(settings, Arc::clone(keeper), &self.node_id, registry, &stop)?;
+        spans::serve(settings, &centre, rounds.requests.counts_of_spans(), registry, &stop)?;
+        let base_quota = rounds.reporter.base_quota();
         tracing::info!(node = self.node_id, base_quota, "reporting every {:?}", self.interval);
-        let started = Instant::now();
-        // The first reading has nothing to compare with: it only begins the rates.
-        sampler.sample(started.elapsed());
-        let mut due = self.interval.min(Duration::from_secs(1));
-        while wait(started, due, &stop, &keeper) {
-            let usage = sampler.sample(started.elapsed());
-            let report = reporter.report(&usage, keeper.in_force(), keeper.now().wall_ms);
-            keeper.reported(&report);
-            if !centre.send(report) {
-                break;
-            }
-            due += self.interval;
-        }
-        centre.finish()?;
-        keeper.finish();
-        Ok(())
+        rounds.go_on(keeper, &centre, &stop);
+        centre.finish()
     }
 
     /// The file's settings with this command's flags laid over them.
@@ -166,11 +165,8 @@ impl Edge {
         edge.spool = self.spool.clone().or(edge.spool.take());
         edge.spool_bytes = self.spool_bytes.or(edge.spool_bytes);
         edge.spool_age_s = self.spool_age.map(|age| age.as_secs()).or(edge.spool_age_s);
-        edge.ca = self.proof.ca.clone().or(edge.ca.take());
-        edge.cert = self.proof.cert.clone().or(edge.cert.take());
-        edge.key = self.proof.key.clone().or(edge.key.take());
-        edge.token_file = self.proof.token_file.clone().or(edge.token_file.take());
-        edge.plain_text_anywhere |= self.proof.plain_text_anywhere;
+        self.proof.lay_over(edge);
+        self.enforcing.lay_over(edge);
         edge.local_policy = self.local_policy.or(edge.local_policy);
         edge.cache = self.cache.clone().or(edge.cache.take());
         edge.otlp_listen = self.otlp_listen.clone().or(edge.otlp_listen.take());
@@ -178,7 +174,13 @@ impl Edge {
         Ok(settings)
     }
 
-    fn keeper(&self, settings: &Settings, base_quota: f64, registry: &Registry) -> anyhow::Result<Keeper> {
+    fn keeper(
+        &self,
+        settings: &Settings,
+        base_quota: f64,
+        registry: &Registry,
+        requests: &Requests,
+    ) -> anyhow::Result<Keeper> {
         let edge = &settings.edge;
         let state = EdgeState::new(&self.node_id, base_quota)
             .with_policy(edge.local_policy.unwrap_or_default(), settings.quota()?);
@@ -189,18 +191,7 @@ impl Edge {
         };
         let file = self.quota_file.as_deref().map(QuotaFile::new).transpose()?;
         let cache = edge.cache.as_deref().map(CacheFile::new).transpose()?;
-        Ok(Keeper::new(state, metrics, file, cache, on_change))
+        let group = Group::of(edge, base_quota)?;
+        Ok(Keeper::new(state, metrics, file, cache, Enforcement { gate: requests.gate(), group, on_change }))
     }
-}
-
-/// Waits until `due` after `started`, with an eye on the lease; `false` where we were asked to stop.
-fn wait(started: Instant, due: Duration, stop: &Stop, keeper: &Keeper) -> bool {
-    while started.elapsed() < due {
-        if stop.is_set() {
-            return false;
-        }
-        std::thread::sleep(LOOK.min(due.saturating_sub(started.elapsed())));
-        keeper.settle();
-    }
-    !stop.is_set()
 }

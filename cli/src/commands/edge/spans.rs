@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use tidegate_broker::Stop;
+use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 
 use crate::config::Settings;
@@ -11,16 +12,22 @@ use crate::otlp_http;
 
 use super::centre::Centre;
 
-/// Serves where an address is given for it.
-pub(super) fn serve(settings: &Settings, centre: &Centre, registry: &Registry, stop: &Stop) -> anyhow::Result<()> {
+/// Serves where an address is given for it; server spans are counted where `counts` are given.
+pub(super) fn serve(
+    settings: &Settings,
+    centre: &Centre,
+    counts: Option<RequestCounts>,
+    registry: &Registry,
+    stop: &Stop,
+) -> anyhow::Result<()> {
     let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
     let metrics = SpanMetrics::register(registry)?;
     let intake: Arc<dyn SpanIntake> = match centre {
-        Centre::Gateway(link) => Arc::new(link.spans(metrics)?),
+        Centre::Gateway(link) => Arc::new(link.spans(metrics, counts)?),
         Centre::Kafka { .. } => {
             let kafka = settings.kafka()?;
             let ids = settings.schema_ids(&kafka, stop);
-            Arc::new(SpanReceiver::new(&kafka, &*ids, metrics)?)
+            Arc::new(SpanReceiver::new(&kafka, &*ids, metrics, counts)?)
         }
     };
     let at = otlp_http::serve(address, intake, stop)?;
