@@ -15,6 +15,7 @@ use crate::mapping::{Kind, Measure};
 const DISTANCES: usize = 9;
 /// A node.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Node {
     pool: String,
     series: HashMap<u64, Kept>,

@@ -220,6 +220,23 @@ fn requests_are_counted_on_over_resets_and_ends_of_series() {
     assert_eq!(told, wanted);
 }
 
+/// The figure of docs/remote-write.md.
+#[test]
+fn a_series_takes_less_than_200_bytes() {
+    let (mapping, mut collector) = hosts();
+    let cores: Vec<String> = (0..512).map(|core| core.to_string()).collect();
+    let mut whole = Request::default();
+    for core in &cores {
+        let labels = [("__name__", "node_cpu_seconds_total"), ("cpu", core), ("mode", "user"), ("instance", "a:9100")];
+        whole.series(&mapping, &Labels::new(labels).unwrap(), &[sample(at(0), 1.0)], &mut |_| true);
+    }
+    collector.take(whole, at(0));
+    assert_eq!(collector.held(), (1, 512));
+    let copied = allocation_counter::measure(|| drop(collector.nodes.clone()));
+    let each = copied.bytes_max / 512;
+    assert!((48..200).contains(&each), "{each} bytes");
+}
+
 proptest! {
     /// However scrapes are cut into requests, whatever their order inside and whatever comes twice: the same reports.
     #[test]

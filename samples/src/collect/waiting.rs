@@ -9,9 +9,11 @@ const MOST: usize = 4_096;
 
 /// Reports in the order of their times.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Waiting(VecDeque<One>);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct One {
     report: LoadReport,
     /// Whether somebody waits for its acknowledgement.
