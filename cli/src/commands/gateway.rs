@@ -11,7 +11,7 @@ use crate::{http, shutdown, telemetry};
 /// Where edges are awaited, if nothing else is said.
 const LISTEN: &str = "127.0.0.1:4600";
 
-/// Serve edges that have no Kafka: reports in, quota commands out, by gRPC; and take samples by Prometheus remote-write.
+/// Serve edges that have no Kafka: reports in, quota commands out, by gRPC.
 ///
 /// Start as many as you like beside each other, and give the edges all their addresses: each gateway reads the quotas
 /// itself and keeps nothing. A batch of reports is acknowledged when Kafka has acknowledged it; what cannot be read is set
