@@ -127,15 +127,15 @@ fn both_protocols_make_a_node_of_a_host() {
     let answer = sender.send(V2, &packed(&second(&scrape("a:9100", at + STEP, 106.0))));
     assert_eq!((answer.status().as_u16(), written(&answer)), (204, Some([4, 0, 0])));
     // What was answered is on the topic.
-    let wanted = LoadReport { cpu: Some(0.4), memory: Some(0.5), ..LoadReport::new("a", at + STEP, STEP, 1000.0) };
-    assert_eq!(reports(&site), [wanted.clone()]);
+    let wanted = [LoadReport { cpu: Some(0.4), memory: Some(0.5), ..LoadReport::new("a", at + STEP, STEP, 1000.0) }];
+    assert_eq!(reports(&site), wanted);
     let again = sender.send(V2, &packed(&second(&scrape("a:9100", at + STEP, 106.0))));
     assert_eq!(
         (again.status().as_u16(), written(&again)),
         (204, Some([4, 0, 0])),
         "what is known is as good as written"
     );
-    assert_eq!(reports(&site), [wanted]);
+    assert_eq!(reports(&site), wanted);
 }
 
 #[test]
