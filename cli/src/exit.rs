@@ -117,6 +117,7 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         return Some(match e {
             GatewayError::Broker(e) => own_code(e).unwrap_or(UNAVAILABLE),
             GatewayError::Schema(e) => schema_code(e),
+            GatewayError::Spans(e) => own_code(e).unwrap_or(UNAVAILABLE),
             GatewayError::Setting(_) => CONFIG,
             GatewayError::Start { .. } => UNAVAILABLE,
             _ => SOFTWARE,

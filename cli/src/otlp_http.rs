@@ -7,7 +7,6 @@
 //! Answers by the specification: 200 with `partial_success` where spans were left out, 400 for what is no request, 413, 415, and
 //! 503 with `Retry-After` while Kafka is behind.
 
-use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,9 +16,8 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use flate2::read::GzDecoder;
 use tidegate_broker::Stop;
-use tidegate_otlp::{Encoding, OtlpError};
+use tidegate_otlp::{Encoding, plain};
 use tidegate_producers::ProducerError;
 use tidegate_producers::spans::SpanIntake;
 
@@ -28,7 +26,7 @@ use crate::http;
 /// Bytes of a body as it comes.
 const BODY_LIMIT: usize = 16 << 20;
 /// Bytes of a body without its compression.
-const PLAIN_LIMIT: u64 = 32 << 20;
+const PLAIN_LIMIT: usize = 32 << 20;
 /// Seconds after which a client is to try again.
 const RETRY_AFTER_S: &str = "2";
 
@@ -46,29 +44,13 @@ async fn traces(State(intake): State<Arc<dyn SpanIntake>>, headers: HeaderMap, b
 }
 
 fn take(intake: &dyn SpanIntake, content_type: &str, compression: &str, body: &[u8]) -> Response {
-    let encoding = match Encoding::of(content_type) {
-        Ok(encoding) => encoding,
-        Err(e) => return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, &e),
-    };
-    let plain = match compression {
-        "" | "identity" => Ok(body.to_vec()),
-        "gzip" => inflated(body),
-        other => {
-            let said = format!("the content encoding {other:?} is not supported; send gzip or none");
-            return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, &said);
-        }
-    };
-    let plain = match plain {
-        Ok(plain) if plain.len() as u64 > PLAIN_LIMIT => {
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is larger than {PLAIN_LIMIT} bytes"));
-        }
-        Ok(plain) => plain,
-        Err(e) => return refusal(StatusCode::BAD_REQUEST, &format!("the body is no gzip: {e}")),
-    };
-    let request = match encoding.request(&plain) {
-        Ok(request) => request,
-        Err(e @ OtlpError::TooManyParts { .. }) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &e),
-        Err(e) => return refusal(StatusCode::BAD_REQUEST, &e),
+    let read = Encoding::of(content_type).and_then(|encoding| {
+        let plain = plain(compression, body, PLAIN_LIMIT)?;
+        Ok((encoding, encoding.request(&plain)?))
+    });
+    let (encoding, request) = match read {
+        Ok(read) => read,
+        Err(e) => return refusal(StatusCode::from_u16(e.status()).unwrap_or(StatusCode::BAD_REQUEST), &e),
     };
     match intake.take(request) {
         Ok(response) => {
@@ -82,13 +64,6 @@ fn take(intake: &dyn SpanIntake, content_type: &str, compression: &str, body: &[
         Err(e) if e.is_retryable() => refusal(StatusCode::SERVICE_UNAVAILABLE, &e),
         Err(e) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &e),
     }
-}
-
-/// As much as is allowed, and one byte more where there is more.
-fn inflated(body: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut plain = Vec::new();
-    GzDecoder::new(body).take(PLAIN_LIMIT + 1).read_to_end(&mut plain)?;
-    Ok(plain)
 }
 
 fn refusal(status: StatusCode, why: &impl std::fmt::Display) -> Response {

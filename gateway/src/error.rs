@@ -1,6 +1,7 @@
 //! What ends a gateway or a link, and whether trying again can help.
 
 use tidegate_broker::BrokerError;
+use tidegate_producers::ProducerError;
 use tidegate_schemas::SchemaError;
 
 /// Errors of this crate.
@@ -13,6 +14,9 @@ pub enum GatewayError {
     /// Schema ids.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// The receiver of spans.
+    #[error(transparent)]
+    Spans(#[from] ProducerError),
     /// The server or its threads could not be started.
     #[error("the gateway cannot {what}: {source}")]
     Start {
@@ -39,6 +43,7 @@ impl GatewayError {
         match self {
             Self::Broker(e) => e.is_retryable(),
             Self::Schema(e) => e.is_retryable(),
+            Self::Spans(e) => e.is_retryable(),
             _ => false,
         }
     }

@@ -1,10 +1,17 @@
 //! Bodies of OTLP/HTTP: binary protobuf or JSON, as the content type says.
 
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::OtlpError;
-use crate::outline;
+use crate::outline::{self, Root};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +44,33 @@ impl Encoding {
         }
     }
 
-    /// Reads a request.
+    /// Reads a request of spans.
     ///
     /// # Errors
     /// [`OtlpError::Malformed`]: HTTP status 400; [`OtlpError::TooManyParts`]: 413.
     pub fn request(self, body: &[u8]) -> Result<ExportTraceServiceRequest, OtlpError> {
-        let malformed = |encoding, message| OtlpError::Malformed { encoding, message };
+        self.decode("ExportTraceServiceRequest", Root::Traces, body)
+    }
+
+    /// Reads a request of metrics.
+    ///
+    /// # Errors
+    /// As [`Encoding::request`].
+    pub fn metrics(self, body: &[u8]) -> Result<ExportMetricsServiceRequest, OtlpError> {
+        self.decode("ExportMetricsServiceRequest", Root::Metrics, body)
+    }
+
+    fn decode<M: Message + Default + DeserializeOwned>(
+        self,
+        what: &'static str,
+        root: Root,
+        body: &[u8],
+    ) -> Result<M, OtlpError> {
+        let malformed = |encoding, message| OtlpError::Malformed { what, encoding, message };
         match self {
             Self::Protobuf => {
-                outline::check_protobuf(body)?;
-                ExportTraceServiceRequest::decode(body).map_err(|e| malformed("protobuf", e.to_string()))
+                outline::check_protobuf(what, root, body)?;
+                M::decode(body).map_err(|e| malformed("protobuf", e.to_string()))
             }
             Self::Json => {
                 outline::check_json(body)?;
@@ -67,11 +91,30 @@ impl Encoding {
 
     /// Writes an answer.
     #[must_use]
-    pub fn response(self, response: &ExportTraceServiceResponse) -> Vec<u8> {
+    pub fn response<M: Message + Serialize>(self, response: &M) -> Vec<u8> {
         match self {
             Self::Protobuf => response.encode_to_vec(),
             // Its fields are a number and a text: neither can fail.
             Self::Json => serde_json::to_vec(response).unwrap_or_default(),
         }
     }
+}
+
+/// A body without its compression, by its `Content-Encoding`; never more than `most` bytes.
+///
+/// # Errors
+/// Another compression than gzip, none where it should be one, or more bytes.
+pub fn plain<'b>(compression: &str, body: &'b [u8], most: usize) -> Result<Cow<'b, [u8]>, OtlpError> {
+    let plain = match compression {
+        "" | "identity" => Cow::Borrowed(body),
+        "gzip" => {
+            let mut plain = Vec::new();
+            let one_more = (most as u64).saturating_add(1);
+            let read = GzDecoder::new(body).take(one_more).read_to_end(&mut plain);
+            read.map_err(|e| OtlpError::Compression(e.to_string()))?;
+            Cow::Owned(plain)
+        }
+        other => return Err(OtlpError::ContentEncoding(other.to_owned())),
+    };
+    if plain.len() > most { Err(OtlpError::TooLarge { most }) } else { Ok(plain) }
 }

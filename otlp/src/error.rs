@@ -7,18 +7,44 @@ pub enum OtlpError {
     /// A body that is neither protobuf nor JSON.
     #[error("the content type {0:?} is not supported; send application/x-protobuf or application/json")]
     ContentType(String),
+    /// A compression that nobody here reads.
+    #[error("the content encoding {0:?} is not supported; send gzip or none")]
+    ContentEncoding(String),
+    /// Bytes that are no gzip.
+    #[error("the body is no gzip: {0}")]
+    Compression(String),
+    /// A body that is larger than is taken.
+    #[error("the body is larger than {most} bytes")]
+    TooLarge {
+        /// Bytes at most.
+        most: usize,
+    },
     /// A request of more parts than is reasonable.
-    #[error("the request has more than {most} spans, attributes and other parts; send it in smaller ones")]
+    #[error("the request has more than {most} spans, points, attributes and other parts; send it in smaller ones")]
     TooManyParts {
         /// Parts at most.
         most: usize,
     },
     /// Bytes that are no request.
-    #[error("the body is no ExportTraceServiceRequest as {encoding}: {message}")]
+    #[error("the body is no {what} as {encoding}: {message}")]
     Malformed {
+        /// What it should be.
+        what: &'static str,
         /// What the body was said to be.
         encoding: &'static str,
         /// Why.
         message: String,
     },
+}
+
+impl OtlpError {
+    /// The HTTP status that refuses it.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::ContentType(_) | Self::ContentEncoding(_) => 415,
+            Self::TooLarge { .. } | Self::TooManyParts { .. } => 413,
+            Self::Compression(_) | Self::Malformed { .. } => 400,
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! body (protobuf, JSON) ─> decode ─> ExportTraceServiceRequest ─> intake ─┬─> Span records
 //!                                                                         └─> spans that are none, counted
 //! Span records ─> export ─> ExportTraceServiceRequest ─> body ─> a backend's answer ─> Answer
+//! body of metrics ─> ExportMetricsServiceRequest, of which `tidegate-samples` makes load
 //! ```
 //!
 //! Source: the OpenTelemetry Protocol specification 1.x (`opentelemetry.proto.trace.v1`, OTLP/HTTP).
@@ -17,8 +18,11 @@ mod intake;
 mod outline;
 
 pub use answer::{Answer, answer};
-pub use body::Encoding;
+pub use body::{Encoding, plain};
 pub use error::OtlpError;
 pub use export::request_of;
 pub use intake::{Intake, records_of};
+pub use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 pub use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};

@@ -13,6 +13,13 @@ const MOST: usize = 400_000;
 /// Values within values at most, as prost has it.
 const DEEPEST: usize = 100;
 
+/// What a request is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Root {
+    Traces,
+    Metrics,
+}
+
 /// Messages of a request that have parts of their own.
 #[derive(Debug, Clone, Copy)]
 enum Level {
@@ -22,6 +29,13 @@ enum Level {
     /// A resource or a scope: attributes under this tag.
     Attributed(u32),
     Span,
+    MetricsRequest,
+    ResourceMetrics,
+    ScopeMetrics,
+    Metric,
+    /// Points under tag 1, their attributes and exemplars under these.
+    Points(u32, u32),
+    Point(u32, u32),
     KeyValue,
     AnyValue,
     Array,
@@ -42,6 +56,20 @@ impl Level {
             (Self::Span, 11) => Some(Self::Attributed(3)),
             (Self::Span, 13) => Some(Self::Attributed(4)),
             (Self::Attributed(attributes), tag) if tag == attributes => Some(Self::KeyValue),
+            (Self::MetricsRequest, 1) => Some(Self::ResourceMetrics),
+            (Self::ResourceMetrics, 1) => Some(Self::Attributed(1)),
+            (Self::ResourceMetrics, 2) => Some(Self::ScopeMetrics),
+            (Self::ScopeMetrics, 1) => Some(Self::Attributed(3)),
+            (Self::ScopeMetrics, 2) => Some(Self::Metric),
+            // Gauges and sums, histograms, exponential ones, summaries (which have no exemplars), metadata.
+            (Self::Metric, 5 | 7) => Some(Self::Points(7, 5)),
+            (Self::Metric, 9) => Some(Self::Points(9, 8)),
+            (Self::Metric, 10) => Some(Self::Points(1, 11)),
+            (Self::Metric, 11) => Some(Self::Points(7, 0)),
+            (Self::Metric, 12) => Some(Self::KeyValue),
+            (Self::Points(attributes, exemplars), 1) => Some(Self::Point(attributes, exemplars)),
+            (Self::Point(attributes, _), tag) if tag == attributes => Some(Self::KeyValue),
+            (Self::Point(_, exemplars), tag) if tag == exemplars => Some(Self::Attributed(7)),
             (Self::KeyValue, 2) | (Self::Array, 1) => Some(Self::AnyValue),
             (Self::AnyValue, 5) => Some(Self::Array),
             (Self::AnyValue, 6) => Some(Self::Pairs),
@@ -51,10 +79,13 @@ impl Level {
 }
 
 /// Refuses a protobuf body of too many parts.
-pub(crate) fn check_protobuf(body: &[u8]) -> Result<(), OtlpError> {
+pub(crate) fn check_protobuf(what: &'static str, root: Root, body: &[u8]) -> Result<(), OtlpError> {
     let mut count = 0;
-    walk(body, Level::Request, 0, &mut count)
-        .map_err(|message| OtlpError::Malformed { encoding: "protobuf", message })?;
+    let level = match root {
+        Root::Traces => Level::Request,
+        Root::Metrics => Level::MetricsRequest,
+    };
+    walk(body, level, 0, &mut count).map_err(|message| OtlpError::Malformed { what, encoding: "protobuf", message })?;
     limited(count)
 }
 
@@ -105,18 +136,25 @@ mod tests {
     fn a_small_body_that_would_be_large_is_refused() {
         let spans = [2 << 3 | 2, 0].repeat(MOST + 1);
         let body = within(1, &within(2, &spans));
-        assert!(matches!(check_protobuf(&body), Err(OtlpError::TooManyParts { .. })));
+        assert!(matches!(check_protobuf("x", Root::Traces, &body), Err(OtlpError::TooManyParts { .. })));
         let values = [1 << 3 | 2, 0].repeat(MOST + 1);
         let attribute = within(9, &within(2, &within(5, &values)));
         let body = within(1, &within(2, &within(2, &attribute)));
-        assert!(matches!(check_protobuf(&body), Err(OtlpError::TooManyParts { .. })));
+        assert!(matches!(check_protobuf("x", Root::Traces, &body), Err(OtlpError::TooManyParts { .. })));
         assert!(matches!(check_json("[{},".repeat(MOST).as_bytes()), Err(OtlpError::TooManyParts { .. })));
+    }
+
+    #[test]
+    fn a_small_body_of_many_points_is_refused_too() {
+        let points = [1 << 3 | 2, 0].repeat(MOST + 1);
+        let body = within(1, &within(2, &within(2, &within(5, &points))));
+        assert!(matches!(check_protobuf("x", Root::Metrics, &body), Err(OtlpError::TooManyParts { .. })));
     }
 
     #[test]
     fn what_is_nested_without_end_is_refused() {
         let deep = (0..200).fold(Vec::new(), |inner, _| within(5, &within(1, &inner)));
         let body = within(1, &within(2, &within(2, &within(9, &within(2, &deep)))));
-        assert!(matches!(check_protobuf(&body), Err(OtlpError::Malformed { .. })));
+        assert!(matches!(check_protobuf("x", Root::Traces, &body), Err(OtlpError::Malformed { .. })));
     }
 }

@@ -26,6 +26,13 @@ pub fn prometheus() -> Option<PathBuf> {
     promtool().map(|promtool| promtool.with_file_name("prometheus"))
 }
 
+/// Debian's node_exporter, or `None` as above.
+#[must_use]
+pub fn node_exporter() -> Option<PathBuf> {
+    let package = "prometheus-node-exporter";
+    unpacked(package, |folder| fetch(package, folder)).map(|folder| folder.join("usr/bin").join(package))
+}
+
 /// Debian's Alertmanager, and the folder that it is to be started in; `None` where this machine can not have it (the test is skipped).
 ///
 /// It looks for its templates where the package would be installed. So that it need not be, the copy that is started looks in the

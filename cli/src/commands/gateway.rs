@@ -17,6 +17,10 @@ const LISTEN: &str = "127.0.0.1:4600";
 /// itself and keeps nothing. A batch of reports is acknowledged when Kafka has acknowledged it; what cannot be read is set
 /// aside. On SIGTERM the edges are sent to another gateway. `tidegate edge --gateway http://HOST:PORT` is the other end.
 ///
+/// Prometheus joins by `remote_write: [{url: http://HOST:PORT/api/v1/write}]`: --mapping says which of its series are a node's
+/// CPU, memory and base quota, and each node gets a report a scrape. docs/remote-write.md has the mappings' format.
+/// OpenTelemetry's metrics come the same way (POST /v1/metrics), and Envoys get rate limit quotas (docs/rlqs.md).
+///
 /// Edges are known by certificate (--client-ca) or token (--tokens), and speak only for the nodes that --grants gives them;
 /// without that file, for the node of their name. All these files are read again when they change.
 #[derive(Debug, clap::Args)]
@@ -24,6 +28,10 @@ pub(crate) struct Gateway {
     /// Await edges here [default: 127.0.0.1:4600]
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_GATEWAY_LISTEN")]
     listen: Option<String>,
+    /// What samples of others are: a preset (node_exporter, kubernetes, opentelemetry) or a TOML file; may be repeated
+    /// [default: node_exporter, opentelemetry]
+    #[arg(long = "mapping", value_name = "NAME|FILE")]
+    mappings: Vec<String>,
     /// PEM file of the gateway's certificate, its chain behind it
     #[arg(long, value_name = "FILE", env = "TIDEGATE_TLS_CERT", help_heading = "Security")]
     tls_cert: Option<PathBuf>,
@@ -60,6 +68,12 @@ pub(crate) struct Gateway {
     /// Nodes that one edge may watch in one stream [default: 5000]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     max_nodes: Option<usize>,
+    /// HTTP requests that are taken at a time; one more is answered with 429 [default: 32]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    max_requests: Option<usize>,
+    /// Nodes that may be known by samples [default: 10000]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    max_sampled_nodes: Option<usize>,
     #[command(flatten)]
     metrics: MetricsFlag,
 }
@@ -68,6 +82,7 @@ impl Gateway {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let settings = self.settings(common)?;
         let limits = settings.gateway.limits()?;
+        let mapping = settings.gateway.mapping()?;
         let kafka = settings.kafka()?;
         let listener = http::bind(settings.gateway.listen.as_deref().unwrap_or(LISTEN))?;
         let at = listener.local_addr()?;
@@ -80,7 +95,7 @@ impl Gateway {
         super::reach(&kafka)?;
         let registry = Registry::new();
         let ids = settings.schema_ids(&kafka, &stop);
-        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, limits, security, &registry, &stop)?;
+        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, limits, security, mapping, &registry, &stop)?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry,
@@ -108,6 +123,11 @@ impl Gateway {
         gateway.max_in_flight = self.max_in_flight.or(gateway.max_in_flight);
         gateway.max_connections = self.max_connections.or(gateway.max_connections);
         gateway.max_nodes = self.max_nodes.or(gateway.max_nodes);
+        gateway.max_requests = self.max_requests.or(gateway.max_requests);
+        gateway.max_sampled_nodes = self.max_sampled_nodes.or(gateway.max_sampled_nodes);
+        if !self.mappings.is_empty() {
+            gateway.mappings.clone_from(&self.mappings);
+        }
         Ok(settings)
     }
 }

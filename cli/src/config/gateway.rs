@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use tidegate_gateway::{Limits, Security, TlsFiles};
+use tidegate_samples::Mapping;
 
 use crate::exit::{self, failure};
 
@@ -38,8 +39,16 @@ pub(crate) struct Gateway {
     pub(crate) max_connections: Option<usize>,
     /// Nodes of one stream.
     pub(crate) max_nodes: Option<usize>,
+    /// HTTP requests at a time.
+    pub(crate) max_requests: Option<usize>,
+    /// Nodes that are known by samples.
+    pub(crate) max_sampled_nodes: Option<usize>,
+    /// What samples of others are: presets and files.
+    pub(crate) mappings: Vec<String>,
 }
 
+/// The mappings where none is named: they share no series, and pods become nodes only where that is asked for.
+const MAPPINGS: [&str; 2] = ["node_exporter", "opentelemetry"];
 /// Our own edge agent puts so many reports into a batch.
 const LEAST_RECORDS: usize = 64;
 /// And its batches are smaller than this.
@@ -79,6 +88,11 @@ impl Gateway {
         Ok(security)
     }
 
+    /// What samples of others are.
+    pub(crate) fn mapping(&self) -> anyhow::Result<Mapping> {
+        if self.mappings.is_empty() { mapping(&MAPPINGS.map(str::to_owned)) } else { mapping(&self.mappings) }
+    }
+
     /// The limits, checked.
     pub(crate) fn limits(&self) -> anyhow::Result<Limits> {
         let mut limits = Limits::default();
@@ -98,8 +112,23 @@ impl Gateway {
         set(&mut limits.in_flight, self.max_in_flight, "max_in_flight", 1)?;
         set(&mut limits.connections, self.max_connections, "max_connections", 1)?;
         set(&mut limits.nodes, self.max_nodes, "max_nodes", 1)?;
+        set(&mut limits.requests, self.max_requests, "max_requests", 1)?;
+        set(&mut limits.sampled.nodes, self.max_sampled_nodes, "max_sampled_nodes", 1)?;
         Ok(limits)
     }
+}
+
+/// All mappings together. What has a slash or a dot in its name is a file.
+fn mapping(names: &[String]) -> anyhow::Result<Mapping> {
+    let one = |name: &String| {
+        if !name.contains(['/', '.']) {
+            return Mapping::preset(name).map_err(|e| failure(exit::CONFIG, e.to_string()));
+        }
+        let text = std::fs::read_to_string(name)
+            .map_err(|e| failure(exit::CONFIG, format!("the mapping {name} cannot be read: {e}")))?;
+        Mapping::parse(name, &text).map_err(|e| failure(exit::CONFIG, e.to_string()))
+    };
+    names.iter().map(one).try_fold(Mapping::default(), |all, next| Ok(all.and(next?)))
 }
 
 #[cfg(test)]
@@ -128,6 +157,27 @@ mod tests {
             let said = security(text, "0.0.0.0:1").unwrap_err();
             assert!(said.contains(why), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn mappings_are_presets_and_files_and_what_is_wrong_is_named() {
+        let of = |names: &[&str]| {
+            let mappings = names.iter().map(|name| (*name).to_owned()).collect();
+            Gateway { mappings, ..Gateway::default() }.mapping().map(drop).map_err(|e| e.to_string())
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        std::fs::write(
+            &file,
+            "[[node]]\nid = \"{a}\"\nbase_quota = 1.0\nseries = [{ is = \"cpu\", metric = \"m\" }]\n",
+        )
+        .unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!((of(&[]), of(&["kubernetes", file])), (Ok(()), Ok(())));
+        assert!(of(&["kubernetis"]).unwrap_err().contains("there are node_exporter, kubernetes"));
+        assert!(of(&["./none.toml"]).unwrap_err().contains("cannot be read"));
+        std::fs::write(file, "[[node]]\nid = 1\n").unwrap();
+        assert!(of(&[file]).unwrap_err().contains("mine.toml: line 2"));
     }
 
     #[test]

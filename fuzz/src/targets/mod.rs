@@ -14,6 +14,7 @@ mod otlp;
 mod recordings;
 mod records;
 mod registry;
+mod remote_write;
 mod rules;
 mod samples;
 mod steering;
@@ -30,12 +31,16 @@ pub const TARGETS: &[Target] = &[
     csv::CSV,
     headers::TRACE_HEADERS,
     otlp::OTLP_BODIES,
+    otlp::OTLP_METRICS,
     recordings::RECORDED_BLOCKS,
     recordings::RECORDINGS,
     records::FOREIGN_SCHEMAS,
     records::OLDER_RECORDS,
     records::RECORDS,
     registry::REGISTRY_REQUESTS,
+    remote_write::MAPPINGS,
+    remote_write::WRITE_REQUESTS,
+    remote_write::WRITE_REQUESTS_2,
     rules::RULE_FILES,
     steering::STEERING,
 ];

@@ -1,11 +1,41 @@
-//! Bodies of spans, as services send them: JSON where they begin with a brace, else protobuf.
+//! Bodies of spans and of metrics, as services send them: JSON where they begin with a brace, else protobuf.
 
 use tidegate_otlp::{Encoding, records_of, request_of};
+use tidegate_samples::otlp;
 
 use crate::Target;
 
 pub(super) const OTLP_BODIES: Target =
     Target { name: "otlp_bodies", usual: 20_000, corpus: bodies, decoder: || Box::new(is_taken) };
+
+pub(super) const OTLP_METRICS: Target =
+    Target { name: "otlp_metrics", usual: 20_000, corpus: metrics, decoder: || Box::new(are_read) };
+
+fn metrics() -> Vec<Vec<u8>> {
+    let json = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"host.name","value":{"stringValue":"a"}}]},
+        "scopeMetrics":[{"scope":{"name":"cpu"},"metrics":[
+        {"name":"system.cpu.utilization","gauge":{"dataPoints":[{"timeUnixNano":"1544712660000000000","asDouble":0.5,
+        "attributes":[{"key":"state","value":{"stringValue":"user"}},{"key":"cpu","value":{"intValue":"1"}}]}]}},
+        {"name":"system.cpu.time","sum":{"aggregationTemporality":2,"isMonotonic":true,"dataPoints":[
+        {"startTimeUnixNano":"1544712650000000000","timeUnixNano":"1544712660000000000","asInt":"7","flags":1}]}},
+        {"name":"h","histogram":{"dataPoints":[{"count":"2","bucketCounts":["1","1"],"explicitBounds":[0.5],
+        "attributes":[{"key":"a","value":{"boolValue":true}}]}]}}]}]}]}"#;
+    let request = Encoding::Json.metrics(json.as_bytes()).unwrap();
+    vec![json.as_bytes().to_vec(), Encoding::Protobuf.response(&request)]
+}
+
+/// Whether the body was read and held nothing wrong.
+fn are_read(bytes: &[u8]) -> bool {
+    let encoding = if bytes.first() == Some(&b'{') { Encoding::Json } else { Encoding::Protobuf };
+    let Ok(request) = encoding.metrics(bytes) else { return false };
+    let mut given = 0;
+    let contents = otlp::read(&request, &mut |labels, samples| {
+        assert!(!labels.metric().is_empty());
+        given += samples.len() as u64;
+    });
+    assert_eq!(contents.samples, given);
+    contents.invalid == 0
+}
 
 fn bodies() -> Vec<Vec<u8>> {
     let json = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
@@ -36,5 +66,10 @@ mod tests {
     #[test]
     fn fuzz_otlp_bodies() {
         super::OTLP_BODIES.run();
+    }
+
+    #[test]
+    fn fuzz_otlp_metrics() {
+        super::OTLP_METRICS.run();
     }
 }

@@ -84,6 +84,11 @@ impl Board {
         drop(self.caught_up.subscribe().wait_for(|done| *done).await);
     }
 
+    /// Whether there is a command of a node.
+    pub(super) fn has(&self, key: &[u8]) -> bool {
+        lock(&self.posts).last.contains_key(key)
+    }
+
     /// Nodes held.
     pub(super) fn len(&self) -> usize {
         lock(&self.posts).last.len()
@@ -125,6 +130,20 @@ impl Due {
 }
 
 impl Watcher {
+    /// Waits for one more node, which it does not wait for yet or does already; what is held of it is due at once.
+    pub(super) fn add(&mut self, key: Bytes) {
+        if self.keys.contains(&key) {
+            return;
+        }
+        let mut posts = lock(&self.board.posts);
+        if let Some(value) = posts.last.get(&key) {
+            self.due.tell(&key, value, true);
+        }
+        posts.watchers.entry(key.clone()).or_default().push(Arc::clone(&self.due));
+        drop(posts);
+        self.keys.push(key);
+    }
+
     /// The next command.
     pub(super) async fn next(&self) -> QuotaUpdate {
         loop {
@@ -178,6 +197,11 @@ mod tests {
         post(&board, "c", "5");
         post(&board, "a", "6");
         assert_eq!(told(&watcher), [("c".into(), "5".into(), false), ("a".into(), "6".into(), false)]);
+        let mut watcher = watcher;
+        watcher.add("b".into());
+        watcher.add("b".into());
+        post(&board, "c", "7");
+        assert_eq!(told(&watcher), [("b".into(), "4".into(), true), ("c".into(), "7".into(), false)]);
     }
 
     #[test]

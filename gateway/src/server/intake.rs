@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_broker::{
     BrokerError, DeadLetter, DeadLetterBox, KafkaSettings, Outgoing, Publisher, RawRecord, Rejection, Source,
@@ -17,6 +17,7 @@ use tidegate_schemas::{SchemaIds, Topic, partition};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 
+use super::clock::now_ms;
 use super::limits::Limits;
 use super::metrics::{Counted, GatewayMetrics};
 use super::security::{Doorman, Peer};
@@ -127,8 +128,13 @@ impl Intake {
         })
     }
 
+    /// Counts something that was refused.
+    pub(super) fn refused(&self, reason: &str) {
+        self.metrics.refuse(reason);
+    }
+
     /// Sends every record, or its dead letter.
-    fn publish(&self, id: u64, records: &[Record]) -> Taken {
+    pub(super) fn publish(&self, id: u64, records: &[Record]) -> Taken {
         let (ticket, outcome) = self.tickets.open(records.len());
         let _counted = Counted::of(self.metrics.in_flight.clone());
         let mut judge = self.judge.clone();
@@ -218,9 +224,4 @@ fn is_report(record: &Record) -> bool {
 
 fn wait() {
     std::thread::sleep(LOOK);
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

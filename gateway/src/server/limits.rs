@@ -1,13 +1,15 @@
 //! What one gateway takes: every queue and every buffer of it is bounded by one of these.
 
+use tidegate_samples::Bounds;
+
 use crate::batch::BatchLimits;
 
 /// Limits of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one gRPC message.
+    /// Bytes of one gRPC message, or of one HTTP body as it comes.
     pub message_bytes: usize,
-    /// Of one batch: its records, and its bytes uncompressed.
+    /// Of one batch: its records, and its bytes uncompressed; the latter also of an HTTP body.
     pub batch: BatchLimits,
     /// Batches of one edge that wait for Kafka; no more are read from it meanwhile.
     pub in_flight: usize,
@@ -15,6 +17,10 @@ pub struct Limits {
     pub connections: usize,
     /// Nodes that one stream may watch.
     pub nodes: usize,
+    /// HTTP requests that are being taken.
+    pub requests: usize,
+    /// Nodes that are known by samples, and their series.
+    pub sampled: Bounds,
 }
 
 impl Default for Limits {
@@ -25,6 +31,8 @@ impl Default for Limits {
             in_flight: 8,
             connections: 20_000,
             nodes: 5_000,
+            requests: 32,
+            sampled: Bounds::default(),
         }
     }
 }

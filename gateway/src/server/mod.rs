@@ -4,19 +4,25 @@
 //! edge ══ incoming ══ service ─┬─ Report ─> reports ─> intake ─> load, dead-letters
 //!       (security: who, for which nodes)
 //!                              └─ Watch <── watching <─ board <─ (own thread) quotas
+//! Prometheus, OTLP ══ incoming ══ http ─ samples ─> intake; spans
+//! Envoy ══ incoming ══ rlqs ─ usage ─> intake; assignments <─ board
 //! ```
 //!
 //! It keeps nothing but the last command of each node, which it reads from the topic: any number of gateways may stand beside
 //! each other, and one that is killed takes with it only batches that were never acknowledged.
 
 mod board;
+mod clock;
 pub(crate) mod drain;
+mod http;
 mod incoming;
 mod intake;
 mod limits;
+mod loads;
 mod metrics;
 mod quotas;
 mod reports;
+mod rlqs;
 mod security;
 mod service;
 mod tickets;
@@ -29,7 +35,10 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use tidegate_broker::{BrokerError, KafkaSettings, Stop};
+use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
+use tidegate_samples::Mapping;
 use tidegate_schemas::SchemaIds;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 pub use limits::Limits;
@@ -40,7 +49,9 @@ use crate::proto::DESCRIPTORS;
 use crate::proto::edge_service_server::EdgeServiceServer;
 use board::Board;
 use drain::{Drain, Draining};
+use http::Http;
 use intake::Intake;
+use loads::Loads;
 use metrics::GatewayMetrics;
 use security::Doorman;
 use service::Service;
@@ -67,12 +78,14 @@ pub struct Gateway {
     doorman: Arc<Doorman>,
     limits: Limits,
     metrics: GatewayMetrics,
+    http: Arc<Http>,
+    rlqs: Arc<rlqs::Shared>,
     quotas: JoinHandle<Result<(), BrokerError>>,
     stop: Stop,
 }
 
 impl Gateway {
-    /// Asks the brokers for the topics and begins to read the quotas.
+    /// Asks the brokers for the topics and begins to read the quotas. `mapping` says what samples of others are.
     ///
     /// # Errors
     /// What is wrong with the files of `security`; what Kafka, the source of schema ids or the registry of metrics says.
@@ -81,6 +94,7 @@ impl Gateway {
         ids: Arc<dyn SchemaIds>,
         limits: Limits,
         security: Security,
+        mapping: Mapping,
         registry: &Registry,
         stop: &Stop,
     ) -> Result<Self, GatewayError> {
@@ -88,8 +102,13 @@ impl Gateway {
         let doorman = Arc::new(Doorman::new(security)?);
         let board = Arc::new(Board::default());
         let intake = Arc::new(Intake::new(kafka, &*ids, limits, Arc::clone(&doorman), metrics.clone())?);
+        let spans = SpanReceiver::new(kafka, &*ids, SpanMetrics::register(registry)?, None)?;
+        let loads = Arc::new(Loads::new(Arc::clone(&intake))?);
+        let http = Http::new(Arc::clone(&intake), Arc::clone(&loads), mapping.clone(), spans, limits, registry, stop)?;
+        let rlqs = rlqs::Shared::new(mapping, Arc::clone(&intake), loads, Arc::clone(&board), limits, metrics.clone());
+        let (http, rlqs) = (Arc::new(http), Arc::new(rlqs));
         let quotas = quotas::follow(kafka, ids, Arc::clone(&board), metrics.clone(), stop)?;
-        Ok(Self { intake, board, doorman, limits, metrics, quotas, stop: stop.clone() })
+        Ok(Self { intake, board, doorman, limits, metrics, http, rlqs, quotas, stop: stop.clone() })
     }
 
     /// Tells whether it is ready: the quotas were read to their end, and it is not stopping.
@@ -130,14 +149,18 @@ impl Gateway {
             .build_v1()
             .map_err(|e| GatewayError::Serve(e.to_string()))?;
         let mut told = drain.told();
+        let routes = Routes::from(Arc::clone(&self.http).router())
+            .add_service(health_service)
+            .add_service(reflection)
+            .add_service(self.service(drain.told()))
+            .add_service(self.rlqs.service(drain.told()));
         let server = Server::builder()
+            .accept_http1(true)
             .http2_keepalive_interval(Some(PING_EVERY))
             .http2_keepalive_timeout(Some(PING_PATIENCE))
             .max_concurrent_streams(STREAMS)
             .http2_max_header_list_size(HEADER_BYTES)
-            .add_service(health_service)
-            .add_service(reflection)
-            .add_service(self.service(drain.told()))
+            .add_routes(routes)
             .serve_with_incoming_shutdown(connections, async move { told.began().await });
         let stopping = async {
             while !self.stop.is_set() {

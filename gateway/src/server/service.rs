@@ -82,7 +82,7 @@ impl EdgeService for Service {
 }
 
 /// Who asks: the connection's certificate, the request's token.
-fn peer<T>(request: &Request<T>) -> Peer {
+pub(super) fn peer<T>(request: &Request<T>) -> Peer {
     request.extensions().get::<Peer>().cloned().unwrap_or_default().with(request.metadata())
 }
 

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
+mod office;
+mod otlp;
+mod remote_write;
 mod security;
 mod service;
 mod site;

@@ -1,93 +1,32 @@
 //! Who is let in, by real certificates and tokens, and what changes when the files do.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use sha2::{Digest, Sha256};
+use tidegate_gateway::Security;
 use tidegate_gateway::batch::pack;
 use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{QuotaUpdate, WatchRequest};
-use tidegate_gateway::{Security, TlsFiles};
 use tidegate_schemas::Topic;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Code, Request, Status, Streaming};
 
+use crate::office::{Office, tokens};
 use crate::site::{PATIENCE, Site, connect, record, report};
-
-/// An authority, and the files of a gateway.
-struct Office {
-    authority: CertifiedIssuer<'static, KeyPair>,
-    folder: tempfile::TempDir,
-}
-
-impl Office {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { authority, folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name)
-    }
-
-    /// A certificate and its key, PEM.
-    fn issue(&self, common_name: &str, hosts: &[&str]) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).unwrap();
-        params.distinguished_name.push(DnType::CommonName, common_name);
-        (params.signed_by(&key, &self.authority).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn install_server(&self) {
-        let (cert, key) = self.issue("gate", &["127.0.0.1"]);
-        self.write("gate.pem", &cert);
-        self.write("gate.key", &key);
-    }
-
-    fn authority_pem(&self) -> String {
-        self.authority.as_ref().pem()
-    }
-
-    /// TLS, edges known by certificates of this authority.
-    fn security(&self) -> Security {
-        self.install_server();
-        let client_ca = Some(self.write("ca.pem", &self.authority_pem()));
-        let tls = Some(TlsFiles { cert: self.path("gate.pem"), key: self.path("gate.key"), client_ca });
-        Security { tls, ..Security::default() }
-    }
-
-    /// Connects as a client that trusts this authority.
-    async fn connect(
-        &self,
-        site: &Site,
-        identity: Option<(String, String)>,
-    ) -> Result<Client, tonic::transport::Error> {
-        let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.authority_pem()));
-        if let Some((cert, key)) = identity {
-            tls = tls.identity(Identity::from_pem(cert, key));
-        }
-        let address = site.address.replace("http:", "https:");
-        Ok(Client::new(Channel::from_shared(address).unwrap().tls_config(tls)?.connect().await?))
-    }
-}
 
 type Client = EdgeServiceClient<Channel>;
 
-fn tokens(path: &Path, all: &[(&str, &str)]) {
-    let line = |(name, token): &(&str, &str)| {
-        let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{name} {hash}\n")
-    };
-    std::fs::write(path, all.iter().map(line).collect::<String>()).unwrap();
+/// Connects as a client that trusts the office's authority.
+async fn known(
+    office: &Office,
+    site: &Site,
+    identity: Option<(String, String)>,
+) -> Result<Client, tonic::transport::Error> {
+    let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(office.authority_pem()));
+    if let Some((cert, key)) = identity {
+        tls = tls.identity(Identity::from_pem(cert, key));
+    }
+    let address = site.address.replace("http:", "https:");
+    Ok(Client::new(Channel::from_shared(address).unwrap().tls_config(tls)?.connect().await?))
 }
 
 async fn watch(client: &mut Client, node: &str, token: Option<&str>) -> Result<Streaming<QuotaUpdate>, Status> {
@@ -106,7 +45,7 @@ fn code<T>(result: Result<T, Status>) -> Code {
 async fn an_edge_speaks_for_the_node_that_its_certificate_names_and_for_no_other() {
     let office = Office::new();
     let site = Site::secured(office.security());
-    let mut client = office.connect(&site, Some(office.issue("edge-1", &[]))).await.unwrap();
+    let mut client = known(&office, &site, Some(office.issue("edge-1", &[]))).await.unwrap();
     let own = pack(1, vec![record("edge-1", 1)]).unwrap();
     assert_eq!(report(&mut client, vec![own]).await.unwrap()[0].accepted, 1);
     let mixed = pack(2, vec![record("edge-1", 2), record("edge-2", 2)]).unwrap();
@@ -125,7 +64,7 @@ async fn without_a_certificate_of_the_authority_nobody_is_let_in() {
     let site = Site::secured(office.security());
     for identity in [None, Some(stranger.issue("edge-1", &[]))] {
         // In TLS 1.3 a client learns of the refusal with its first answer.
-        if let Ok(mut client) = office.connect(&site, identity).await {
+        if let Ok(mut client) = known(&office, &site, identity).await {
             assert!(watch(&mut client, "edge-1", None).await.is_err());
         }
     }
@@ -140,7 +79,7 @@ async fn grants_are_exact_by_prefix_and_by_template_for_the_names_of_a_certifica
     let text = "[[grant]]\nedge = \"site-*\"\nnodes = [\"{name}-*\", \"shared\"]\n";
     let grants = Some(office.write("grants.toml", text));
     let site = Site::secured(Security { grants, ..office.security() });
-    let mut client = office.connect(&site, Some(office.issue("box", &["site-7"]))).await.unwrap();
+    let mut client = known(&office, &site, Some(office.issue("box", &["site-7"]))).await.unwrap();
     for (node, wanted) in [
         ("site-7-a", Code::Ok),
         ("shared", Code::Ok),
@@ -159,7 +98,7 @@ async fn a_token_that_is_revoked_ends_the_stream_that_it_opened() {
     tokens(&file, &[("edge-1", "secret"), ("edge-2", "other")]);
     let security = Security { tokens: Some(file.clone()), ..office.security() };
     let site = Site::secured(security);
-    let mut client = office.connect(&site, None).await.unwrap();
+    let mut client = known(&office, &site, None).await.unwrap();
     assert_eq!(code(watch(&mut client, "edge-1", None).await), Code::Unauthenticated);
     assert_eq!(code(watch(&mut client, "edge-1", Some("guess")).await), Code::Unauthenticated);
     assert_eq!(code(watch(&mut client, "edge-1", Some("other")).await), Code::PermissionDenied);
@@ -176,13 +115,13 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_no
     let site = Site::secured(old.security());
     std::fs::write(old.path("gate.pem"), "torn").unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let client = old.connect(&site, Some(old.issue("edge-1", &[]))).await;
+    let client = known(&old, &site, Some(old.issue("edge-1", &[]))).await;
     assert_eq!(code(watch(&mut client.unwrap(), "edge-1", None).await), Code::Ok, "the old one stays");
     new.install_server();
     std::fs::copy(new.path("gate.pem"), old.path("gate.pem")).unwrap();
     std::fs::copy(new.path("gate.key"), old.path("gate.key")).unwrap();
     let shown = async {
-        while new.connect(&site, Some(old.issue("edge-1", &[]))).await.is_err() {
+        while known(&new, &site, Some(old.issue("edge-1", &[]))).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

@@ -10,6 +10,7 @@ use tidegate_gateway::batch::BatchLimits;
 use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{Record, ReportAck, ReportBatch};
 use tidegate_gateway::{Gateway, Limits, Security};
+use tidegate_samples::{Bounds, Mapping};
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tonic::Status;
@@ -23,6 +24,8 @@ pub(crate) const LIMITS: Limits = Limits {
     in_flight: 2,
     connections: 2,
     nodes: 3,
+    requests: 1,
+    sampled: Bounds { nodes: 3, series: 100 },
 };
 
 /// A gateway before an embedded broker, until it is dropped.
@@ -43,7 +46,11 @@ impl Site {
     pub(crate) fn secured(security: Security) -> Self {
         let broker = EmbeddedBroker::start("t.", 2).unwrap();
         let (stop, kafka, registry) = (Stop::default(), broker.settings(), Registry::new());
-        let gateway = Gateway::start(&kafka, Arc::new(CatalogueIds), LIMITS, security, &registry, &stop).unwrap();
+        let (ids, mapping) = (
+            Arc::new(CatalogueIds),
+            Mapping::preset("node_exporter").unwrap().and(Mapping::preset("opentelemetry").unwrap()),
+        );
+        let gateway = Gateway::start(&kafka, ids, LIMITS, security, mapping, &registry, &stop).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

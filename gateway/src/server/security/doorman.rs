@@ -138,8 +138,12 @@ impl Peer {
 
     /// The same with the token of a request, if it has one.
     pub(crate) fn with(&self, request: &MetadataMap) -> Self {
-        let header = request.get("authorization").and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer ")).map(|token| Digest::of(token.trim()));
+        self.bearing(request.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default())
+    }
+
+    /// The same with the token in a header `authorization`, if it has one.
+    pub(crate) fn bearing(&self, authorization: &str) -> Self {
+        let token = authorization.strip_prefix("Bearer ").map(|token| Digest::of(token.trim()));
         Self { token, ..self.clone() }
     }
 }

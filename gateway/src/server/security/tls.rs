@@ -34,7 +34,7 @@ pub(super) fn config(files: &TlsFiles, other_proof: bool) -> Result<Arc<ServerCo
     let mut config = builder
         .with_single_cert(certificates(&files.cert)?, key)
         .map_err(|e| format!("{} and {} do not go together: {e}", files.cert.display(), files.key.display()))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 

@@ -1,0 +1,137 @@
+//! HTTP at the address of the edges: Prometheus' samples, OpenTelemetry's metrics and spans.
+//!
+//! ```text
+//! request ─ who? ─ a free place? ─ headers, body within its limit ─> (own task) Samples, SpanReceiver ─> Kafka ─> answer
+//!             401       429              413, 415, 503                                             2xx, 400, 403, 503
+//! ```
+//!
+//! A request that was taken is followed to its end, also where its sender has gone: what it brought is known when it is sent again.
+
+mod metrics;
+mod otlp;
+mod reasons;
+mod refusal;
+mod samples;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use prometheus::Registry;
+use tidegate_broker::Stop;
+use tidegate_producers::spans::SpanReceiver;
+use tidegate_samples::Mapping;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::intake::Intake;
+use super::limits::Limits;
+use super::loads::Loads;
+use super::security::Peer;
+
+use crate::error::GatewayError;
+use metrics::HttpMetrics;
+use refusal::Refusal;
+use samples::Samples;
+
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all requests share.
+#[derive(Debug)]
+pub(super) struct Http {
+    intake: Arc<Intake>,
+    samples: Arc<Samples>,
+    spans: Arc<SpanReceiver>,
+    limits: Limits,
+    metrics: HttpMetrics,
+    places: Arc<Semaphore>,
+    stop: Stop,
+}
+
+impl Http {
+    /// With no node known yet.
+    pub(super) fn new(
+        intake: Arc<Intake>,
+        loads: Arc<Loads>,
+        mapping: Mapping,
+        spans: SpanReceiver,
+        limits: Limits,
+        registry: &Registry,
+        stop: &Stop,
+    ) -> Result<Self, GatewayError> {
+        let metrics = HttpMetrics::register(registry)?;
+        let samples = Samples::new(mapping, limits.sampled, Arc::clone(&intake), loads, metrics.clone());
+        let places = Arc::new(Semaphore::new(limits.requests));
+        Ok(Self {
+            intake,
+            samples: Arc::new(samples),
+            spans: Arc::new(spans),
+            limits,
+            metrics,
+            places,
+            stop: stop.clone(),
+        })
+    }
+
+    /// The routes; any other address is told what there is.
+    pub(super) fn router(self: Arc<Self>) -> Router {
+        let body = DefaultBodyLimit::max(self.limits.message_bytes);
+        Router::new()
+            .route("/api/v1/write", post(write::write))
+            .route("/v1/metrics", post(otlp::metrics))
+            .route("/v1/traces", post(otlp::traces))
+            .fallback(|| async {
+                Refusal::new(StatusCode::NOT_FOUND, "there is POST /api/v1/write, /v1/metrics, /v1/traces, and gRPC")
+            })
+            .layer(body)
+            .with_state(self)
+    }
+
+    /// Who asks, and a place for the request; neither costs anything of a flood.
+    fn enter(&self, request: &Request) -> Result<(Peer, OwnedSemaphorePermit), Refusal> {
+        if self.stop.is_set() {
+            return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "this gateway is stopping; use another one"));
+        }
+        let connected = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+        let peer = connected.bearing(text(request.headers(), "authorization"));
+        self.intake.admit(&peer, std::iter::empty()).map_err(|status| Refusal::of_status(&status))?;
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => Ok((peer, place)),
+            Err(_) => {
+                self.intake.refused("requests");
+                let most = self.limits.requests;
+                Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, format!("{most} requests are being taken already")))
+            }
+        }
+    }
+
+    /// The body, within its limit and in good time.
+    async fn body(&self, request: Request) -> Result<Bytes, Refusal> {
+        match tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, &())).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(e)) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                let most = self.limits.message_bytes;
+                Err(Refusal::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!("a body of more than {most} bytes is not taken"),
+                ))
+            }
+            Ok(Err(e)) => Err(Refusal::new(StatusCode::BAD_REQUEST, e.body_text())),
+            Err(_) => {
+                let seconds = BODY_PATIENCE.as_secs();
+                let said = format!("the body did not come within {seconds} s");
+                Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, said))
+            }
+        }
+    }
+}
+
+/// A header as text; empty where it is none.
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

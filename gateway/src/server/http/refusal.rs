@@ -1,0 +1,52 @@
+//! How a request is refused: a status, one sentence, and whether to come again.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tonic::{Code, Status};
+
+/// Seconds after which a sender is to try again.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
+
+/// An answer that takes nothing.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    why: String,
+    is_later: bool,
+}
+
+impl Refusal {
+    /// For good.
+    pub(super) fn new(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into(), is_later: false }
+    }
+
+    /// For now.
+    pub(super) fn later(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { is_later: true, ..Self::new(status, why) }
+    }
+
+    /// As gRPC would have said it.
+    pub(super) fn of_status(status: &Status) -> Self {
+        let code = match status.code() {
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::PermissionDenied => StatusCode::FORBIDDEN,
+            _ => return Self::later(StatusCode::SERVICE_UNAVAILABLE, status.message()),
+        };
+        Self::new(code, status.message())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, format!("{}\n", self.why)).into_response();
+        let headers = response.headers_mut();
+        if self.is_later {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
