@@ -40,6 +40,19 @@ fn a_full_bucket_holds_what_the_rate_gives_in_the_window() {
 }
 
 #[test]
+fn a_rate_whose_period_is_no_whole_number_of_nanoseconds_gives_no_request_too_many() {
+    let rate = 600_000.0;
+    let mut bucket = bucket(rate);
+    let mut through = 0;
+    for tick in 1..=20 {
+        while bucket.take(100, tick * 500 * MS).admitted {
+            through += 100;
+        }
+    }
+    assert!((5_990_000..=6_000_000).contains(&through), "{through} in 10 s");
+}
+
+#[test]
 fn a_cost_is_taken_whole_or_not_at_all() {
     let mut bucket = bucket(10.0);
     let at = 10 * SECOND;
