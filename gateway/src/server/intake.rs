@@ -31,8 +31,6 @@ use crate::proto::{Record, ReportAck, ReportBatch};
 const STAGE: &str = "gateway";
 /// Batches that are handed to Kafka at a time; more would only wait for the same queue.
 const AT_A_TIME: usize = 4;
-/// Between two looks at a full queue.
-const LOOK: Duration = Duration::from_millis(1);
 
 /// The way of batches into Kafka.
 #[derive(Debug)]
@@ -222,6 +220,7 @@ fn is_report(record: &Record) -> bool {
     topic_of(&record.value) != Topic::Spans
 }
 
+/// Between two looks at a full queue.
 fn wait() {
-    std::thread::sleep(LOOK);
+    std::thread::sleep(Duration::from_millis(1));
 }

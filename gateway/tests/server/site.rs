@@ -44,13 +44,17 @@ impl Site {
     }
 
     pub(crate) fn secured(security: Security) -> Self {
+        Self::limited(security, LIMITS)
+    }
+
+    pub(crate) fn limited(security: Security, limits: Limits) -> Self {
         let broker = EmbeddedBroker::start("t.", 2).unwrap();
         let (stop, kafka, registry) = (Stop::default(), broker.settings(), Registry::new());
         let (ids, mapping) = (
             Arc::new(CatalogueIds),
             Mapping::preset("node_exporter").unwrap().and(Mapping::preset("opentelemetry").unwrap()),
         );
-        let gateway = Gateway::start(&kafka, ids, LIMITS, security, mapping, &registry, &stop).unwrap();
+        let gateway = Gateway::start(&kafka, ids, limits, security, mapping, &registry, &stop).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -1,38 +1,19 @@
 //! A data plane built on go-control-plane's stubs before the built gateway: its usage is load, its quota comes back.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::ensure;
 use serde_json::Value;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_tests::binary::{self, Running};
 use tidegate_tests::brokers::TestBroker;
-use tidegate_tests::parts::{self, Part};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline, encoded, quota_command};
 use tidegate_tests::process::wait_until;
-use tidegate_tests::{cache, places};
+use tidegate_tests::{go, places};
 
 const MAPPING: &str = "[[bucket]]\ndomain = \"shop\"\nid = \"{domain}/{name}\"\npool = \"web\"\nbase_quota = 200.0\n\
                        [[bucket]]\nid = \"{name}\"\nbase_quota = 10.0\nstrategy = \"token_bucket\"\n";
-
-/// The client, built and kept.
-fn client() -> Option<PathBuf> {
-    let sources = places::repository().join("tests/rlqs_client");
-    let build = |folder: &Path| {
-        for file in ["go.mod", "main.go"] {
-            std::fs::copy(sources.join(file), folder.join(file))?;
-        }
-        let built =
-            Command::new("go").args(["build", "-mod=mod", "-p=2", "-o", "client", "."]).current_dir(folder).output()?;
-        ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr).trim());
-        Ok(())
-    };
-    let built =
-        parts::probe(Part::Go).and_then(|()| cache::ensure("rlqs-client-1", build).map_err(|e| format!("{e:#}")));
-    built.map(|folder| folder.join("client")).map_err(|why| parts::missing(Part::Go, &why)).ok()
-}
 
 fn start(client: &Path, address: &str, domain: &str, allowed: &str, denied: &str) -> Running {
     let mut command = Command::new(client);
@@ -64,7 +45,7 @@ fn send(pipeline: &Pipeline, node: &str, sequence: i64, quota: f64) {
 
 #[test]
 fn usage_of_envoys_buckets_is_load_and_their_quotas_are_assigned() {
-    let Some(client) = client() else { return };
+    let Some(client) = go::program(&places::repository().join("tests/rlqs_client")) else { return };
     let broker = TestBroker::embedded();
     let pipeline = Pipeline::new(&broker, "rlqs");
     let folder = tempfile::tempdir().unwrap();

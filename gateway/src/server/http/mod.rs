@@ -27,6 +27,7 @@ use tidegate_broker::Stop;
 use tidegate_producers::spans::SpanReceiver;
 use tidegate_samples::Mapping;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::StreamExt;
 
 use super::intake::Intake;
 use super::limits::Limits;
@@ -108,6 +109,24 @@ impl Http {
                 Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, format!("{most} requests are being taken already")))
             }
         }
+    }
+
+    /// A refusal of a request whose body is still to come: that is read and thrown away, or else the connection would be reset before
+    /// its sender has seen the answer.
+    async fn refuse(&self, request: Request, refusal: Refusal) -> Refusal {
+        let most = self.limits.message_bytes;
+        let passing = async {
+            let (mut body, mut passed) = (request.into_body().into_data_stream(), 0);
+            while let Some(Ok(part)) = body.next().await {
+                passed += part.len();
+                if passed > most {
+                    return;
+                }
+            }
+        };
+        // Whoever sends no more has the answer all the same.
+        drop(tokio::time::timeout(BODY_PATIENCE, passing).await);
+        refusal
     }
 
     /// The body, within its limit and in good time.

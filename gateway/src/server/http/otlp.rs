@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidegate_otlp::{Encoding, ExportMetricsPartialSuccess, ExportMetricsServiceResponse, OtlpError, plain};
 use tidegate_producers::spans::SpanIntake;
@@ -50,8 +50,11 @@ pub(super) async fn traces(State(http): State<Arc<Http>>, request: Request) -> R
 }
 
 async fn receive(http: &Arc<Http>, request: Request, signal: Signal) -> Result<Response, Refusal> {
-    let (peer, place) = http.enter(&request)?;
-    let encoding = Encoding::of(text(request.headers(), "content-type")).map_err(refusal)?;
+    let entered = http.enter(&request).and_then(|entered| Ok((entered, encoding(request.headers())?)));
+    let ((peer, place), encoding) = match entered {
+        Ok(entered) => entered,
+        Err(refusal) => return Err(http.refuse(request, refusal).await),
+    };
     let compression = text(request.headers(), "content-encoding").to_owned();
     let received = Received { peer, encoding, compression, body: http.body(request).await? };
     let http = Arc::clone(http);
@@ -63,6 +66,10 @@ async fn receive(http: &Arc<Http>, request: Request, signal: Signal) -> Result<R
         }
     });
     taking.await.unwrap_or_else(|e| Err(internal(&e)))
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    Encoding::of(text(headers, "content-type")).map_err(refusal)
 }
 
 async fn take_metrics(http: &Arc<Http>, received: Received) -> Result<Response, Refusal> {

@@ -33,8 +33,11 @@ pub(super) async fn write(State(http): State<Arc<Http>>, request: Request) -> Re
 }
 
 async fn receive(http: &Arc<Http>, request: Request) -> Result<Response, Refusal> {
-    let (peer, place) = http.enter(&request)?;
-    let protocol = protocol(request.headers()).map_err(refusal)?;
+    let entered = http.enter(&request).and_then(|entered| Ok((entered, protocol(request.headers()).map_err(refusal)?)));
+    let ((peer, place), protocol) = match entered {
+        Ok(entered) => entered,
+        Err(refusal) => return Err(http.refuse(request, refusal).await),
+    };
     let body = http.body(request).await?;
     let http = Arc::clone(http);
     let taking = tokio::spawn(async move {
