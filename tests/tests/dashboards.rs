@@ -26,11 +26,15 @@ fn substituted(query: &str) -> String {
     query.replace("$job", ".*").replace("$work", ".*").replace("$__rate_interval", "20s")
 }
 
-/// Where a demo shows its metrics.
-fn metrics_of(demo: &mut Running) -> String {
+/// A demo, and where it shows its metrics.
+fn demo(nodes: &str) -> (Running, String) {
+    let free = "127.0.0.1:0";
+    let mut demo =
+        binary::spawn(&["demo", "--nodes", nodes, "--speed", "20", "--listen", free, "--metrics-listen", free]);
     demo.wait_for("Ctrl-C ends it", PATIENCE).unwrap();
     let said = demo.stdout();
-    said.split_whitespace().find(|word| word.ends_with("/metrics")).unwrap().to_owned()
+    let at = said.split_whitespace().find(|word| word.ends_with("/metrics")).unwrap().to_owned();
+    (demo, at)
 }
 
 /// Queries of a dashboard, each with where it stands.
@@ -101,18 +105,7 @@ fn configuration(folder: &Path, target: &str) -> PathBuf {
 #[test]
 fn every_query_of_every_panel_and_rule_has_an_answer() {
     let Some(program) = debian::prometheus() else { return };
-    let mut demo = binary::spawn(&[
-        "demo",
-        "--nodes",
-        "20",
-        "--speed",
-        "20",
-        "--listen",
-        "127.0.0.1:0",
-        "--metrics-listen",
-        "127.0.0.1:0",
-    ]);
-    let metrics = metrics_of(&mut demo);
+    let (demo, metrics) = demo("20");
     let target = metrics.trim_start_matches("http://").trim_end_matches("/metrics");
 
     let folder = tempfile::tempdir().unwrap();
@@ -148,18 +141,7 @@ fn promtool_finds_nothing_in_the_metrics_and_the_rules() {
     let Some(promtool) = debian::promtool() else { return };
     let checked = Command::new(&promtool).args(["check", "rules"]).arg(compose("rules.yml")).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    let mut demo = binary::spawn(&[
-        "demo",
-        "--nodes",
-        "5",
-        "--speed",
-        "20",
-        "--listen",
-        "127.0.0.1:0",
-        "--metrics-listen",
-        "127.0.0.1:0",
-    ]);
-    let url = metrics_of(&mut demo);
+    let (_demo, url) = demo("5");
     let text = || ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
     wait_until(PATIENCE, || text().contains("tidegate_quota_moves_total{direction=\"up\"}")).unwrap();
     let said = check_metrics(&promtool, &text());

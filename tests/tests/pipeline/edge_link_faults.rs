@@ -89,7 +89,7 @@ fn a_gateway_that_accepts_and_never_answers_is_left_for_the_other_one() {
 #[test]
 fn a_slow_link_is_no_failure() {
     let place = Place::new("slow");
-    place.proxy.slow(Duration::from_millis(250));
+    place.proxy.slow(Duration::from_millis(100));
     let agent = Agent::with(&place.url(), folder(), &[]);
     send(&place.pipeline, 1100.0);
     agent.wait_for_quota(1100.0);

@@ -26,6 +26,16 @@ fn exactly_once() {
     nothing_ends("too-large-2", &["--guarantee", "exactly_once"]);
 }
 
+/// A settings file without checkpoints: reports that are of the hour's first minutes would lead to some, of 5 KB each, and the
+/// producer takes no more than the smallest of its topics.
+fn settings(more: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidegate.toml");
+    std::fs::write(&file, format!("{more}[processing]\nrestore = \"rewind\"\n")).unwrap();
+    let name = file.display().to_string();
+    (folder, name)
+}
+
 fn nothing_ends(name: &str, flags: &[&str]) {
     let Some(broker) = TestBroker::kafka() else { return };
     let pipeline = Pipeline::at(broker.bootstrap(), name);
@@ -48,7 +58,8 @@ fn nothing_ends(name: &str, flags: &[&str]) {
     ];
     pipeline.send_load(&bad);
     pipeline.send_load(&records(&good));
-    let running = pipeline.start(&[&["run", "forecast", "quota"], flags].concat());
+    let (_folder, file) = settings("");
+    let running = pipeline.start(&[&["run", "forecast", "quota", "--config", &file], flags].concat());
     pipeline.wait_for(Topic::Quotas, good.len(), &running);
     pipeline.wait_for(Topic::DeadLetters, bad.len(), &running);
     let ended = running.terminate().unwrap().expect_success();
@@ -94,10 +105,8 @@ fn a_limit_that_is_lowered_is_noticed() {
     let Some(broker) = TestBroker::kafka() else { return };
     let pipeline = Pipeline::new(&broker, &format!("too-large-3-{}", "x".repeat(150)));
     let good = reports(3, 20);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tidegate.toml");
-    std::fs::write(&file, "compression = \"none\"\n").unwrap();
-    let running = pipeline.start(&["run", "forecast", "quota", "--config", file.to_str().unwrap()]);
+    let (_folder, file) = settings("compression = \"none\"\n");
+    let running = pipeline.start(&["run", "forecast", "quota", "--config", &file]);
     pipeline.send_load(&records(&good[..30]));
     pipeline.wait_for(Topic::Quotas, 30, &running);
     let forecasts = pipeline.topic(Topic::Forecasts);
