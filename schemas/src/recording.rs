@@ -100,7 +100,7 @@ fn written(e: apache_avro::Error) -> SchemaError {
 pub fn read<R: Read>(source: R) -> Result<impl Iterator<Item = Result<Recording, SchemaError>>, SchemaError> {
     apache_avro::util::max_allocation_bytes(crate::codec::MAX_ALLOCATION);
     let reader = Reader::new(source).map_err(|e| SchemaError::Recording(format!("this is not a recording: {e}")))?;
-    if reader.writer_schema().canonical_form() != SCHEMA.canonical_form() {
+    if crate::codec::canonical_form(reader.writer_schema()) != Some(SCHEMA.canonical_form()) {
         return Err(SchemaError::Recording(format!(
             "this Avro file does not hold recorded records, but {}",
             reader.writer_schema().name().map_or_else(|| "something unnamed".to_owned(), ToString::to_string)

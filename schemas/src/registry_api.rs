@@ -133,7 +133,7 @@ fn given(body: &[u8]) -> Result<Schema, Answer> {
 }
 
 fn find_same(versions: &[SchemaVersion], body: &[u8]) -> Option<SchemaVersion> {
-    let form = given(body).ok()?.canonical_form();
+    let form = crate::codec::canonical_form(&given(body).ok()?)?;
     versions.iter().copied().find(|v| Schema::parse_str(v.text).is_ok_and(|s| s.canonical_form() == form))
 }
 
