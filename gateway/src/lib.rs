@@ -9,6 +9,7 @@
 //! beside an edge agent, here because this crate alone knows gRPC.
 
 pub mod batch;
+mod clock;
 mod error;
 mod judge;
 pub mod link;

@@ -13,6 +13,7 @@ use crate::kafka::{self, Kafka};
 
 /// Partitions of a test's topics: more than one, so that order and sharing are put to the test.
 pub const PARTITIONS: i32 = 3;
+const APPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A broker with its topics.
 pub enum TestBroker {
@@ -84,10 +85,20 @@ impl TestBroker {
 /// # Panics
 /// Where that fails.
 pub fn provision(bootstrap: &str, prefix: &str) {
-    let partitions = PARTITIONS.to_string();
-    let flags = ["--partitions", &partitions, "--replication-factor", "1", "--prefix", prefix];
+    apply_topics(bootstrap, prefix, PARTITIONS, 1).unwrap_or_else(|e| panic!("{e:#}"));
+}
+
+/// As [`provision`], with numbers of partitions and replicas.
+///
+/// # Errors
+/// What `tidegate topics apply` says where it fails.
+pub fn apply_topics(bootstrap: &str, prefix: &str, partitions: i32, replicas: u8) -> anyhow::Result<()> {
+    let (partitions, replicas) = (partitions.to_string(), replicas.to_string());
+    let flags = ["--partitions", &partitions, "--replication-factor", &replicas, "--prefix", prefix];
     let arguments = [&["topics", "apply", "--brokers", bootstrap], &flags[..]].concat();
-    drop(binary::run(&arguments, Duration::from_secs(60)).expect_success());
+    let applied = binary::spawn(&arguments).wait(APPLY_TIMEOUT)?;
+    anyhow::ensure!(applied.code == Some(0), "the topics were not created: {}", applied.stderr);
+    Ok(())
 }
 
 /// Makes a test for each broker out of one body, `fn body(broker: &TestBroker)`.

@@ -6,13 +6,14 @@
 //! the way breaks: what the Outbox holds goes to the Spool, so that a kill costs nothing
 //! ```
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_producers::edge::{Outbox, Parcel};
 use tokio::time::Instant;
 
 use super::metrics::StoreMetrics;
 use super::spool::Spool;
+use crate::clock::now_ms;
 
 /// Records of one batch.
 const BATCH: usize = 64;
@@ -186,9 +187,4 @@ impl Store {
         let spooled = self.spool.as_ref().map_or((0, 0), |spool| (spool.count(), spool.bytes()));
         self.metrics.waiting(self.outbox.unacknowledged(), spooled);
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

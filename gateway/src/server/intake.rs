@@ -17,12 +17,12 @@ use tidegate_schemas::{SchemaIds, Topic, partition};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 
-use super::clock::now_ms;
 use super::limits::Limits;
 use super::metrics::{Counted, GatewayMetrics};
 use super::security::{Doorman, Peer};
 use super::tickets::{Outcome, Tickets};
 use crate::batch::{BadBatch, unpack};
+use crate::clock::now_ms;
 use crate::error::GatewayError;
 use crate::judge::{Judge, topic_of};
 use crate::proto::{Record, ReportAck, ReportBatch};

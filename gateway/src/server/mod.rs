@@ -12,7 +12,6 @@
 //! each other, and one that is killed takes with it only batches that were never acknowledged.
 
 mod board;
-mod clock;
 pub(crate) mod drain;
 mod http;
 mod incoming;

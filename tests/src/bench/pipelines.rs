@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use tidegate_schemas::{RecordKind, Topic};
 
 use super::BenchOptions;
+use crate::brokers::apply_topics;
 use crate::process::wait_until;
 use crate::{binary, client, groups, places};
 
@@ -95,13 +96,7 @@ impl Tidegate {
         prefix: &'static str,
         guarantee: &'static str,
     ) -> anyhow::Result<Self> {
-        let partitions = options.partitions.to_string();
-        let flags = ["--prefix", prefix, "--partitions", &partitions, "--replication-factor", "1"];
-        let arguments = [&["topics", "apply", "--brokers", brokers], &flags[..]].concat();
-        let applied = binary::spawn(&arguments).wait(Duration::from_secs(60))?;
-        if applied.code != Some(0) {
-            bail!("the topics were not created: {}", applied.stderr);
-        }
+        apply_topics(brokers, prefix, options.partitions, 1)?;
         let model = options.model.as_ref().map(|path| path.display().to_string());
         Ok(Self { brokers: brokers.into(), prefix, load: Topic::Load.name(prefix), model, guarantee })
     }

@@ -20,6 +20,7 @@ use tidegate_schemas::Topic;
 
 use super::fleet::{self, Fleet};
 use crate::binary::{self, Running};
+use crate::brokers::apply_topics;
 use crate::client::Counter;
 use crate::kafka::{Kafka, KafkaOptions};
 use crate::process::signal;
@@ -170,12 +171,7 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn provision(&self) -> anyhow::Result<()> {
-        let partitions = self.options.partitions.to_string();
-        let flags = ["--prefix", PREFIX, "--partitions", &partitions, "--replication-factor", "1"];
-        let arguments = [&["topics", "apply", "--brokers", self.brokers], &flags[..]].concat();
-        let applied = binary::spawn(&arguments).wait(Duration::from_secs(60))?;
-        ensure!(applied.code == Some(0), "the topics were not created: {}", applied.stderr);
-        Ok(())
+        apply_topics(self.brokers, PREFIX, self.options.partitions, 1)
     }
 
     fn start(&self) -> Running {

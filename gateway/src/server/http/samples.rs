@@ -11,7 +11,7 @@ use tidegate_samples::collect::Request;
 use tidegate_samples::{Bounds, Collector, Counts, Labels, Mapping, Sample};
 
 use super::metrics::HttpMetrics;
-use crate::server::clock::now_ms;
+use crate::clock::now_ms;
 use crate::server::intake::Intake;
 use crate::server::loads::Loads;
 use crate::server::security::Peer;

@@ -20,9 +20,9 @@ use tonic::{Status, Streaming};
 use super::Shared;
 use super::held::Held;
 use super::usage::{Keys, domain, usage};
+use crate::clock::now_ms;
 use crate::proto::QuotaUpdate;
 use crate::server::board::Watcher;
-use crate::server::clock::now_ms;
 use crate::server::drain::{Draining, move_on};
 use crate::server::security::Peer;
 

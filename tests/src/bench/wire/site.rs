@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tidegate_schemas::Topic;
 
 use crate::binary::{self, Running};
+use crate::brokers::apply_topics;
 use crate::certificates::{Authority, Validity};
 
 const PREFIX: &str = "wire.";
@@ -33,10 +34,7 @@ pub(super) struct Gateway {
 impl Site {
     /// Creates the topics and the files.
     pub(super) fn new(brokers: &str) -> anyhow::Result<Self> {
-        let flags = ["--prefix", PREFIX, "--partitions", "4", "--replication-factor", "1"];
-        let arguments = [&["topics", "apply", "--brokers", brokers], &flags[..]].concat();
-        let applied = binary::spawn(&arguments).wait(Duration::from_secs(60))?;
-        ensure!(applied.code == Some(0), "the topics were not created: {}", applied.stderr);
+        apply_topics(brokers, PREFIX, 4, 1)?;
         let site = Self { brokers: brokers.to_owned(), folder: tempfile::tempdir()? };
         site.write_certificates()?;
         let digest: String = Sha256::digest(TOKEN).iter().map(|byte| format!("{byte:02x}")).collect();
