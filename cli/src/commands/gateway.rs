@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 
 use crate::args::{Common, MetricsFlag};
 use crate::config::Settings;

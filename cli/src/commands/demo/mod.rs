@@ -3,7 +3,8 @@
 //! ```text
 //! fleet or file ─> load ─> forecast ─> quota ─> quotas ─> back to the fleet
 //!                   └─────────┴── Observer ──┘  (page, scorecard, latency)
-//!                             └─> alerts ─> alerts ─> Alertmanager, where one is named
+//!                             └─> alerts ─> alerts ─> the page, and Alertmanager, where one is named
+//! spans ─> the page
 //! ```
 //!
 //! Producer, stages and page know each other only through the topics, as in production.
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::provisioning::{self, Wanted};
 use tidegate_broker::{KafkaSettings, Stop};
