@@ -91,7 +91,11 @@ fn saw(explanation: &Explanation, text: &mut Text) {
         text.line(name, format!("{resource:7}now {}; mean (highest) of {past} %", percent(view.current)));
         text.line(
             "",
-            format!("       known since {}, own scale {}", event_time::show(view.begun_ms), points(100.0 * view.scale)),
+            format!(
+                "       known since {}, own scale {:.2} points",
+                event_time::show(view.begun_ms),
+                100.0 * view.scale
+            ),
         );
         text.line("", format!("       {}", score(view)));
         name = "";
@@ -185,10 +189,6 @@ fn decided(explanation: &Explanation, text: &mut Text) {
 
 fn percent(load: f64) -> String {
     format!("{:.1} %", 100.0 * load)
-}
-
-fn points(points: f64) -> String {
-    format!("{points:.2} points")
 }
 
 /// A quota without needless decimals.
