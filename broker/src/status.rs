@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::metrics_registry::Registry;
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+use crate::metrics_registry::Registry;
 
 /// Counters of one stage or sink, readable while it runs.
 #[derive(Debug, Default)]
@@ -117,25 +118,14 @@ impl Metrics {
             records: counter("tidegate_records_total", "Records processed.")?,
             outputs: counter("tidegate_outputs_total", "Records published or delivered.")?,
             restored: counter("tidegate_restored_records_total", "Records read only to rebuild state.")?,
-            dropped: counters(
-                "tidegate_dropped_records_total",
-                "Valid records that led to nothing, by why: repeated.",
-                "reason",
-            )?,
-            dead_letters: counters(
-                "tidegate_dead_letters_total",
-                "Records set aside, by what is wrong with them.",
-                "class",
-            )?,
+            dropped: counters("tidegate_dropped_records_total", "Valid records that led to nothing.", "reason")?,
+            dead_letters: counters("tidegate_dead_letters_total", "Records set aside, by why.", "class")?,
             lag: gauges("tidegate_lag_records", "Records that wait on the input partition.")?,
             committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
             output_bytes: counter("tidegate_output_bytes_total", "Bytes of the values published.")?,
             checkpoint_bytes: counter("tidegate_checkpoint_bytes_total", "Bytes of the checkpoints' values.")?,
-            checkpoints: counter(
-                "tidegate_checkpoints_total",
-                "Checkpoints written, tombstones included; of forecast alone.",
-            )?,
+            checkpoints: counter("tidegate_checkpoints_total", "Checkpoints written, tombstones included.")?,
             restoring: IntGauge::with_opts(opts(
                 "tidegate_restoring_partitions",
                 "Input partitions held whose state is not back yet.",

@@ -8,12 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use prometheus::TextEncoder;
-
-use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
     BrokerError, Deliveries, Guarantee, Job, KafkaSettings, Metrics, Outgoing, Past, Processing, Publisher, Received,
-    Rejection, Stage, Stop, Verdict, WorkStatus, run_stage,
+    Registry, Rejection, Stage, Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_schemas::records::{LoadReport, Record};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};

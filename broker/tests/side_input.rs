@@ -7,12 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use prometheus::TextEncoder;
-
-use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
-    BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Publisher, Received, Rejection, Stage, Stop,
-    Verdict, WorkStatus, run_stage,
+    BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Publisher, Received, Registry, Rejection, Stage,
+    Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_schemas::records::{Control, LoadReport, Record};
 use tidegate_schemas::{CatalogueIds, Encoder, Topic};

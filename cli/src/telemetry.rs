@@ -8,8 +8,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
 use prometheus::{Encoder, TextEncoder};
-use tidegate_broker::Registry;
-use tidegate_broker::Stop;
+use tidegate_broker::{Registry, Stop};
 
 use crate::http;
 

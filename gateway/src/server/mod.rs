@@ -32,8 +32,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tidegate_broker::Registry;
-use tidegate_broker::{BrokerError, KafkaSettings, Stop};
+use tidegate_broker::{BrokerError, KafkaSettings, Registry, Stop};
 use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
 use tidegate_samples::Mapping;
 use tidegate_schemas::SchemaIds;

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::TextEncoder;
-
-use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
-use tidegate_broker::{Acknowledge, Deliveries, From, Outgoing, Publisher, RawRecord, Stop, Tail};
+use tidegate_broker::{Acknowledge, Deliveries, From, Outgoing, Publisher, RawRecord, Registry, Stop, Tail};
 use tidegate_gateway::batch::BatchLimits;
 use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{Record, ReportAck, ReportBatch};

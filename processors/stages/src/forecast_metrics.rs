@@ -9,7 +9,6 @@
 use std::collections::HashMap;
 
 use prometheus::{CounterVec, IntCounterVec, Opts};
-
 use tidegate_broker::Registry;
 use tidegate_forecast::WindowScore;
 use tidegate_schemas::records::LoadReport;

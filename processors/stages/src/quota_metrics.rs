@@ -8,7 +8,6 @@
 //! Counted as commands are published, so each once, whatever is followed or rebuilt beside.
 
 use prometheus::{IntCounterVec, Opts};
-
 use tidegate_broker::Registry;
 use tidegate_schemas::records::{Forecast, QuotaCommand};
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{IntCounterVec, Opts};
-
 use tidegate_broker::Registry;
 use tidegate_schemas::records::LoadReport;
 

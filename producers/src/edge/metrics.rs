@@ -1,7 +1,6 @@
 //! What the edge agent shows on `/metrics`.
 
 use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
-
 use tidegate_broker::Registry;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 

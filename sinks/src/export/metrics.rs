@@ -1,7 +1,6 @@
 //! What the export tells on `/metrics`.
 
 use prometheus::{IntCounterVec, Opts};
-
 use tidegate_broker::Registry;
 
 /// Spans by what the backend did with them.

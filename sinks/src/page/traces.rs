@@ -111,23 +111,17 @@ impl Traces {
     /// Takes a span; one that came twice stands once.
     pub(super) fn take(&mut self, span: &Span) {
         let Some(id) = number(&span.trace_id) else { return };
-        if !self.traces.contains_key(&id) {
-            self.traces.insert(id, Trace::default());
-            if self.wanted.contains(&id) {
-                self.keep(id);
-            } else {
-                self.waiting.push_back(id);
-                let oldest = if self.waiting.len() > WAITING { self.waiting.pop_front() } else { None };
-                oldest.map(|oldest| self.traces.remove(&oldest));
-            }
+        let known = self.traces.len();
+        self.traces.entry(id).or_default().take(span);
+        if self.traces.len() == known {
+            return;
         }
-        let Some(trace) = self.traces.get_mut(&id) else { return };
-        if trace.bars.len() >= SPANS {
-            trace.left_out += 1;
-        } else if trace.bars.iter().all(|bar| bar.id != span.span_id) {
-            trace.bars.push(Bar::of(span));
-            trace.bars.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+        if self.wanted.contains(&id) {
+            return self.keep(id);
         }
+        self.waiting.push_back(id);
+        let oldest = if self.waiting.len() > WAITING { self.waiting.pop_front() } else { None };
+        oldest.map(|oldest| self.traces.remove(&oldest));
     }
 
     fn keep(&mut self, id: u128) {
@@ -165,6 +159,17 @@ impl Traces {
             decision: None,
             alerts: Vec::new(),
         })
+    }
+}
+
+impl Trace {
+    fn take(&mut self, span: &Span) {
+        if self.bars.len() >= SPANS {
+            self.left_out += 1;
+        } else if self.bars.iter().all(|bar| bar.id != span.span_id) {
+            self.bars.push(Bar::of(span));
+            self.bars.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use tidegate_broker::Registry;
 use tidegate_broker::{
-    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Past, Processing, Publisher, Received, Rejection, Stage,
-    Stop, Verdict, WorkStatus, run_stage,
+    Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Past, Processing, Publisher, Received, Registry,
+    Rejection, Stage, Stop, Verdict, WorkStatus, run_stage,
 };
 use tidegate_forecast::Model;
 use tidegate_quota::{PolicyName, Settings};

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::LoadReport;
 use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::metrics;
 use tidegate_tests::pipeline::{PATIENCE, Pipeline};
 use tidegate_tests::process::wait_until;
 
@@ -39,8 +40,9 @@ fn server_spans_are_counted_as_requests_by_service_and_reported() {
         let answer = client.post(&at).send_json(spans(service, kinds)).unwrap();
         assert_eq!(answer.status(), 200);
     }
-    let metrics = format!("http://{}", after(&agent.stderr(), "metrics at http://"));
-    let text = client.get(metrics).call().unwrap().body_mut().read_to_string().unwrap();
+    let shown = format!("http://{}", after(&agent.stderr(), "metrics at http://"));
+    let text = client.get(shown).call().unwrap().body_mut().read_to_string().unwrap();
+    assert_eq!(metrics::undocumented(&text), [""; 0], "docs/metrics.md has all of them");
     for line in [
         "edge_requests_total{service=\"shop\"} 2",
         "edge_requests_failed_total{service=\"shop\"} 1",

@@ -7,6 +7,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::records::QuotaCommand;
 use tidegate_tests::binary::{self, Running};
 use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::metrics;
 use tidegate_tests::pipeline::{PATIENCE, Pipeline, encoded, quota_command};
 use tidegate_tests::process::{signal, wait_until};
 
@@ -154,6 +155,7 @@ impl Agent {
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let url = format!("http://{}", after(&self.running.stderr(), "metrics at http://"));
         let text = self.get(&url).body;
+        assert_eq!(metrics::undocumented(&text), [""; 0], "docs/metrics.md has all of them");
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 

@@ -10,6 +10,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Alert, AlertStatus};
 use tidegate_tests::binary::Running;
 use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::metrics;
 use tidegate_tests::pipeline::{PATIENCE, Pipeline, encoded};
 use tidegate_tests::process::wait_until;
 
@@ -83,6 +84,7 @@ fn metric(running: &Running, line: &str) -> u64 {
     let said = running.stderr();
     let url = said.split_whitespace().find(|word| word.ends_with("/metrics")).unwrap();
     let text = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    assert_eq!(metrics::undocumented(&text), [""; 0], "docs/metrics.md has all of them");
     text.lines().find_map(|shown| shown.strip_prefix(line)?.trim().parse().ok()).unwrap_or(0)
 }
 

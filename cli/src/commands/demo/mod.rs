@@ -19,10 +19,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::provisioning::{self, Wanted};
-use tidegate_broker::{KafkaSettings, Stop};
+use tidegate_broker::{KafkaSettings, Registry, Stop};
 use tidegate_producers::Speed;
 use tidegate_sinks::page;
 

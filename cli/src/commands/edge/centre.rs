@@ -9,8 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tidegate_broker::Registry;
-use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Registry, Stop, Tail};
 use tidegate_gateway::Link;
 use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, SpoolSettings, addresses};
 use tidegate_producers::edge::Heard;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_broker::Registry;
-use tidegate_broker::Stop;
+use tidegate_broker::{Registry, Stop};
 use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 

@@ -16,10 +16,13 @@ use tidegate_producers::spans::SpanMetrics;
 use crate::pipeline::{self, Work};
 
 /// Metrics whose name does not end with their unit.
-const UNITS: [(&str, &str); 6] = [
+const UNITS: [(&str, &str); 9] = [
     ("tidegate_edge_admission_rate", "requests/s"),
+    ("tidegate_edge_breaker_state", "0 or 1"),
+    ("tidegate_edge_link_connected", "0 or 1"),
     ("tidegate_edge_load", "fraction of the base quota"),
     ("tidegate_edge_quota", "resource units"),
+    ("tidegate_edge_quota_source", "0 or 1"),
     ("tidegate_edge_quota_valid_until_seconds", "seconds since the epoch"),
     ("tidegate_edge_quota_sequence", "sequence"),
     ("tidegate_forecast_peak_errors_total", "base quotas"),

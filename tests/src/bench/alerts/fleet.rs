@@ -44,7 +44,7 @@ impl Fleet {
         for (node, received) in (0_u64..).zip(&mut self.round) {
             // A fleet's reports are spread over the interval.
             let at = begin + (node * 7_919 % INTERVAL_MS as u64) as i64;
-            let is_hot = (node + turn) % ONE_HOT_OF == 0;
+            let is_hot = (node + turn).is_multiple_of(ONE_HOT_OF);
             let forecast = &mut received.record;
             (forecast.timestamp, forecast.sequence) = (at, at);
             forecast.current.cpu = if is_hot { 0.95 } else { 0.3 + (node % 40) as f64 / 100.0 };
@@ -61,7 +61,7 @@ impl Fleet {
 }
 
 fn forecast(node: u64) -> Forecast {
-    let pool = if node % 3 == 0 { String::new() } else { format!("pool-{}", node % 50) };
+    let pool = if node.is_multiple_of(3) { String::new() } else { format!("pool-{}", node % 50) };
     Forecast {
         node_id: format!("node-{node:06}"),
         pool,
