@@ -9,14 +9,16 @@ use std::time::Duration;
 use tidegate_broker::{From, KafkaSettings, Stop, Tail};
 use tidegate_producers::Speed;
 use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
 use tidegate_sinks::page::{Limits, Page};
 use tidegate_sinks::scorecard::Scorecard;
+use tidegate_traces::Origin;
 
 use super::latency::Latency;
 
-/// Takes a record's key and value; `None`: a tombstone.
-type Take<T> = fn(&Observer, &str, Option<T>);
+/// Takes a record's key and value (`None`: a tombstone), and its place in a trace.
+type Take<T> = fn(&Observer, &str, Option<T>, Option<&TraceContext>);
 
 /// Shared by the readers, the feed and the summary.
 pub(crate) struct Observer {
@@ -27,12 +29,14 @@ pub(crate) struct Observer {
     pub(crate) commands: AtomicU64,
     pub(crate) broker: String,
     pub(crate) speed: Option<f64>,
+    origin: Origin,
+    quotas: String,
     to_fleet: Sender<QuotaCommand>,
     from_stages: Mutex<Option<Receiver<QuotaCommand>>>,
 }
 
 impl Observer {
-    pub(crate) fn new(broker: &str, speed: Speed) -> Self {
+    pub(crate) fn new(kafka: &KafkaSettings, speed: Speed, origin: Origin) -> Self {
         let (to_fleet, from_stages) = channel();
         Self {
             page: Arc::new(Page::new(Limits::default())),
@@ -40,11 +44,13 @@ impl Observer {
             scorecard: Mutex::new(Scorecard::default()),
             forecasts: AtomicU64::new(0),
             commands: AtomicU64::new(0),
-            broker: broker.to_owned(),
+            broker: kafka.brokers.clone(),
             speed: match speed {
                 Speed::Times(times) => Some(times),
                 Speed::Max => None,
             },
+            origin,
+            quotas: kafka.topic(Topic::Quotas),
             to_fleet,
             from_stages: Mutex::new(Some(from_stages)),
         }
@@ -63,14 +69,14 @@ impl Observer {
         stop: &Stop,
     ) -> anyhow::Result<Vec<JoinHandle<()>>> {
         Ok(vec![
-            self.reader(Topic::Load, From::End, kafka, ids, stop, |o, _, report: Option<LoadReport>| {
+            self.reader(Topic::Load, From::End, kafka, ids, stop, |o, _, report: Option<LoadReport>, _| {
                 report.iter().for_each(|report| o.report(report));
             })?,
-            self.reader(Topic::Forecasts, From::End, kafka, ids, stop, |o, _, forecast: Option<Forecast>| {
+            self.reader(Topic::Forecasts, From::End, kafka, ids, stop, |o, _, forecast: Option<Forecast>, _| {
                 forecast.iter().for_each(|forecast| o.forecast(forecast));
             })?,
-            self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, _, command: Option<QuotaCommand>| {
-                command.into_iter().for_each(|command| o.command(command));
+            self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, _, command: Option<QuotaCommand>, trace| {
+                command.into_iter().for_each(|command| o.command(command, trace));
             })?,
             self.reader(
                 Topic::Controls,
@@ -78,7 +84,7 @@ impl Observer {
                 &kafka.unhurried(),
                 ids,
                 stop,
-                |o, key, control: Option<Control>| {
+                |o, key, control: Option<Control>, _| {
                     o.page.control(key, control);
                 },
             )?,
@@ -96,7 +102,8 @@ impl Observer {
         self.scorecard.lock().unwrap_or_else(PoisonError::into_inner).forecast(forecast);
     }
 
-    fn command(&self, command: QuotaCommand) {
+    fn command(&self, command: QuotaCommand, trace: Option<&TraceContext>) {
+        let _hop = self.origin.hears(&self.quotas, &command.node_id, trace);
         let latency = self.latency.answered(&command.node_id, command.sequence);
         self.commands.fetch_add(1, Ordering::Relaxed);
         self.page.command(&command, latency);
@@ -123,7 +130,7 @@ impl Observer {
                     Ok(Some(record)) => {
                         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
                         match record.value.as_deref().map(|value| decoder.decode::<T>(value)).transpose() {
-                            Ok(value) => take(&observer, &key, value),
+                            Ok(value) => take(&observer, &key, value, record.trace().as_ref()),
                             // Foreign bytes are dead letters of the stages; the page shows only what they took.
                             Err(_) => tracing::debug!("{topic}/{}/{}: not shown", record.partition, record.offset),
                         }
