@@ -24,7 +24,7 @@ use crate::ids::GivenIds;
 /// How long a span waits for others to go with.
 const DELAY: Duration = Duration::from_millis(500);
 /// Spans that may wait; more are left out.
-const MOST_WAITING: usize = 8192;
+const MOST_WAITING: usize = 2048;
 /// Spans that go together.
 const TOGETHER: usize = 512;
 
