@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::metrics_registry::Registry;
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 /// Counters of one stage or sink, readable while it runs.
 #[derive(Debug, Default)]
@@ -116,14 +117,25 @@ impl Metrics {
             records: counter("tidegate_records_total", "Records processed.")?,
             outputs: counter("tidegate_outputs_total", "Records published or delivered.")?,
             restored: counter("tidegate_restored_records_total", "Records read only to rebuild state.")?,
-            dropped: counters("tidegate_dropped_records_total", "Valid records that led to nothing.", "reason")?,
-            dead_letters: counters("tidegate_dead_letters_total", "Records set aside.", "class")?,
+            dropped: counters(
+                "tidegate_dropped_records_total",
+                "Valid records that led to nothing, by why: repeated.",
+                "reason",
+            )?,
+            dead_letters: counters(
+                "tidegate_dead_letters_total",
+                "Records set aside, by what is wrong with them.",
+                "class",
+            )?,
             lag: gauges("tidegate_lag_records", "Records that wait on the input partition.")?,
             committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
             assigned: IntGauge::with_opts(opts("tidegate_assigned_partitions", "Input partitions held."))?,
             output_bytes: counter("tidegate_output_bytes_total", "Bytes of the values published.")?,
             checkpoint_bytes: counter("tidegate_checkpoint_bytes_total", "Bytes of the checkpoints' values.")?,
-            checkpoints: counter("tidegate_checkpoints_total", "Checkpoints written, tombstones included.")?,
+            checkpoints: counter(
+                "tidegate_checkpoints_total",
+                "Checkpoints written, tombstones included; of forecast alone.",
+            )?,
             restoring: IntGauge::with_opts(opts(
                 "tidegate_restoring_partitions",
                 "Input partitions held whose state is not back yet.",
@@ -146,7 +158,7 @@ impl Metrics {
             // Both show only where there is a side input: neither has a value until one is set.
             side: counters(
                 "tidegate_side_records_total",
-                "Records of the side input, by what became of them.",
+                "Records of the controls topic: taken, or the class of what is wrong with them.",
                 "result",
             )?,
             controls_in_force: IntGaugeVec::new(

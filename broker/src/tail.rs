@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use tidegate_schemas::trace::TraceContext;
 
 use crate::arrivals::Arrivals;
 use crate::error::BrokerError;
@@ -52,8 +52,7 @@ impl RawRecord {
     /// Its place in a trace.
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
-        let header = |name: &str| self.headers.iter().find(|(key, _)| key == name).and_then(|(_, v)| v.as_deref());
-        TraceContext::parse(header(TRACEPARENT)?, header(TRACESTATE))
+        TraceContext::in_headers(&self.headers)
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use prometheus::{Registry, TextEncoder};
+use prometheus::TextEncoder;
+
+use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
     BrokerError, Deliveries, Guarantee, Job, KafkaSettings, Metrics, Outgoing, Past, Processing, Publisher, Received,

@@ -6,7 +6,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use prometheus::{Registry, TextEncoder};
+use prometheus::TextEncoder;
+
+use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{
     BrokerError, Deliveries, Job, KafkaSettings, Metrics, Outgoing, Publisher, Received, Rejection, Stage, Stop,

@@ -8,12 +8,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::Registry;
-use tidegate_broker::KafkaSettings;
+use prometheus::IntCounterVec;
+use tidegate_broker::{KafkaSettings, Registry};
 use tidegate_producers::ProducerError;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 use tidegate_schemas::SchemaIds;
-use tidegate_traces::{Connected, connect};
+use tidegate_traces::{Connected, connect, counter};
 
 /// Sends them to the topic, as long as the answer lives. Kafka is asked for once there are any.
 pub(crate) fn to_kafka(
@@ -34,13 +34,20 @@ pub(crate) fn to_kafka(
         };
         receiver.take(request).map(drop).map_err(|e| said(&e))
     };
-    Ok(connect(Box::new(takes), registry)?)
+    Ok(connect(Box::new(takes), counted(registry)?))
 }
 
 /// Hands them to what takes spans of services here.
 pub(crate) fn to(intake: Arc<dyn SpanIntake>, registry: &Registry) -> anyhow::Result<Connected> {
     let takes = move |request| intake.take(request).map(drop).map_err(|e| said(&e));
-    Ok(connect(Box::new(takes), registry)?)
+    Ok(connect(Box::new(takes), counted(registry)?))
+}
+
+/// Their counter, registered.
+pub(crate) fn counted(registry: &Registry) -> Result<IntCounterVec, prometheus::Error> {
+    let spans = counter()?;
+    registry.register(Box::new(spans.clone()))?;
+    Ok(spans)
 }
 
 fn said(e: &ProducerError) -> String {

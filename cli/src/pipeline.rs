@@ -6,21 +6,23 @@
 //! spans ─> export ─> an OTLP backend
 //! ```
 
+mod metrics;
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use prometheus::Registry;
-use tidegate_broker::{BrokerError, Job, KafkaSettings, Metrics, Stop, WorkStatus, run_follower, run_sink, run_stage};
+use tidegate_broker::{BrokerError, Job, KafkaSettings, Registry, Stop, WorkStatus, run_follower, run_sink, run_stage};
 use tidegate_forecast::{Artifact, Model};
 use tidegate_schemas::SchemaIds;
 use tidegate_sinks::alertmanager::Alertmanagers;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
 use tidegate_sinks::export::{Backend, BodyCompression, ExportMetrics, SpanExport};
-use tidegate_stages::{AlertsStage, Firing, ForecastStage, QuotaMetrics, QuotaStage, primed};
+use tidegate_stages::{AlertsStage, Firing, ForecastErrors, ForecastStage, QuotaMetrics, QuotaStage, primed};
 
 use crate::config::{self, Restore, Settings};
 use crate::exit::{self, failure};
+pub(crate) use metrics::describe;
 
 /// What a process can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +39,20 @@ pub(crate) enum Work {
     Alertmanager,
     /// Spans to an OTLP backend.
     Export,
+}
+
+impl Work {
+    /// Its name in arguments and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Forecast => "forecast",
+            Self::Quota => "quota",
+            Self::Alerts => "alerts",
+            Self::Deliver => "deliver",
+            Self::Alertmanager => "alertmanager",
+            Self::Export => "export",
+        }
+    }
 }
 
 /// A running stage or sink.
@@ -61,66 +77,52 @@ impl Pipeline<'_> {
         match work {
             Work::Forecast => {
                 let stage = ForecastStage::new(Arc::new(model(self.settings)?));
+                let stage = stage.with_metrics(ForecastErrors::register(self.registry)?);
                 let stage = match self.settings.processing.restore {
                     Restore::Checkpoints => stage.with_checkpoints(),
                     Restore::Rewind => stage,
                 };
-                self.spawn(work, "forecast", move |job| run_stage(stage, job))
+                self.spawn(work, move |job| run_stage(stage, job))
             }
             Work::Quota => {
                 let stage = QuotaStage::new(primed(self.settings.quota()?, &model(self.settings)?));
                 let stage = stage.with_metrics(QuotaMetrics::register(self.registry)?);
-                self.spawn(work, "quota", move |job| run_stage(stage, job))
+                self.spawn(work, move |job| run_stage(stage, job))
             }
             Work::Alerts => {
                 let rules = Arc::new(self.settings.alerts.rules()?);
                 let stage = AlertsStage::new(rules, self.settings.quota()?.rails.max_scale);
                 let stage = stage.with_metrics(Firing::new(self.registry)?);
-                self.spawn(work, "alerts", move |job| run_stage(stage, job))
+                self.spawn(work, move |job| run_stage(stage, job))
             }
             Work::Alertmanager => {
                 let alerts = &self.settings.alerts;
                 let sink = Alertmanagers::new(&alerts.alertmanagers(), alerts.page_url.clone(), self.registry)?;
-                self.spawn(work, "alertmanager", move |job| run_follower(sink, job))
+                self.spawn(work, move |job| run_follower(sink, job))
             }
             Work::Deliver => {
                 let sink = QuotaDelivery::new(targets(self.settings)?);
-                self.spawn(work, "deliver", move |job| run_sink(sink, job))
+                self.spawn(work, move |job| run_sink(sink, job))
             }
             Work::Export => {
                 let sink = SpanExport::new(backend(self.settings)?, ExportMetrics::register(self.registry)?);
-                self.spawn(work, "export", move |job| run_sink(sink, job))
+                self.spawn(work, move |job| run_sink(sink, job))
             }
         }
     }
 
-    fn metrics(&self, work: Work, name: &str) -> anyhow::Result<Metrics> {
-        let metrics = Metrics::new(self.registry, name)?;
-        Ok(match work {
-            Work::Forecast => {
-                let by_state = ["tidegate_forecasts_total", "Forecasts published, by the node's state.", "state"];
-                metrics.counting(self.registry, name, by_state)?
-            }
-            Work::Alerts => {
-                let by_status = ["tidegate_alerts_total", "Alerts published, by whether they fire.", "status"];
-                metrics.counting(self.registry, name, by_status)?
-            }
-            Work::Quota | Work::Deliver | Work::Alertmanager | Work::Export => metrics,
-        })
-    }
-
-    fn spawn<F>(&self, work: Work, name: &str, run: F) -> anyhow::Result<Running>
+    fn spawn<F>(&self, work: Work, run: F) -> anyhow::Result<Running>
     where
         F: FnOnce(&Job<'_>) -> Result<(), BrokerError> + Send + 'static,
     {
-        let metrics = self.metrics(work, name)?;
+        let metrics = metrics::of_driver(self.registry, work)?;
         let status = Arc::new(WorkStatus::default());
         let (kafka, ids, stop) = (self.kafka.clone(), Arc::clone(&self.ids), self.stop.clone());
         let processing = self.settings.processing.promise()?;
         let (seen, max_batch) = (Arc::clone(&status), self.settings.max_batch());
-        let watched = name.to_owned();
+        let name = work.name();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let _watched = stop.watch(&watched);
+            let _watched = stop.watch(name);
             let (settings, metrics, status) = (&kafka, &metrics, &*seen);
             let result = run(&Job { settings, ids, processing, max_batch, metrics, status, stop: &stop });
             // One piece of work that ends takes the process with it: somebody restarts it whole.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
-use prometheus::{Encoder, Registry, TextEncoder};
+use prometheus::{Encoder, TextEncoder};
+use tidegate_broker::Registry;
 use tidegate_broker::Stop;
 
 use crate::http;

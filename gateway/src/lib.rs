@@ -13,6 +13,7 @@ mod clock;
 mod error;
 mod judge;
 pub mod link;
+pub mod metrics;
 pub mod proto;
 pub mod rls;
 pub mod server;

@@ -243,7 +243,9 @@ mod tests {
 
     #[test]
     fn attributes_that_are_no_numbers_are_those_of_others() {
-        for attribute in [r#""size":"next""#, r#""precision":true"#, r#""scale":1.5"#, r#""fields":0"#, r#""items":[{"type":null}]"#] {
+        for attribute in
+            [r#""size":"next""#, r#""precision":true"#, r#""scale":1.5"#, r#""fields":0"#, r#""items":[{"type":null}]"#]
+        {
             let field = format!(r#"{{"name":"f",{attribute},"type":"int"}}"#);
             let text = format!(r#"{{"type":"record","name":"T","fields":[{field}]}}"#);
             let other = recognise(Schema::parse_str(&text).unwrap());

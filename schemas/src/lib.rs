@@ -23,6 +23,7 @@ pub mod records;
 mod recursion;
 pub mod registry_api;
 pub mod trace;
+pub mod trace_tree;
 
 pub use catalogue::{RecordKind, Topic};
 pub use codec::{CatalogueIds, Decoder, Encoder, SchemaIds, WriterSchema};

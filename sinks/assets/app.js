@@ -3,10 +3,12 @@
 //   /events ──stats──> figures, clock, foot
 //           ──fleet──> squares, figures; asks /api/nodes/{id} for the chosen node ──> head, chart, legend
 //           ──decisions──> table
+//   a decision's or an alert's trace: /api/traces/{id} ──> waterfall, and from there back
 
 import { Chart } from "./chart.js";
 import { Fleet } from "./fleet.js";
-import { DecisionTable, showCounts, showLegend, showNode, showStats } from "./panels.js";
+import { DecisionTable, NodeAlerts, showCounts, showLegend, showNode, showStats } from "./panels.js";
+import { Trace } from "./trace.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -18,7 +20,14 @@ const SETTLE_TICKS = 5;
 
 const fleet = new Fleet($("fleet-grid"), $("fleet-read"), choose);
 const chart = new Chart($("chart"), showLegend);
-const table = new DecisionTable(choose);
+const trace = new Trace(choose);
+const showTrace = (id) => trace.show(id);
+const table = new DecisionTable(choose, showTrace);
+const alerts = new NodeAlerts(showTrace, (t) => {
+  $("only-node").checked = true;
+  showDecisions(true);
+  table.point(t);
+});
 const chosen = { id: named(), byViewer: named() !== null, ticks: 0, asking: false };
 let latest = { decisions: [], ofNode: [] };
 let heard = performance.now();
@@ -31,6 +40,12 @@ function named() {
   } catch {
     return null;
   }
+}
+
+/** Shows the trace named in the address, where one is. */
+function showNamedTrace() {
+  const match = /^#trace=([0-9a-f]{32})$/.exec(location.hash);
+  if (match) showTrace(match[1]);
 }
 
 /** The viewer's choice. */
@@ -57,6 +72,7 @@ async function askForNode() {
     if (answer.ok && chosen.id === id) {
       const view = await answer.json();
       showNode(view);
+      alerts.update(view);
       chart.update(view);
       latest.ofNode = view.decisions;
       if ($("only-node").checked) showDecisions();
@@ -124,4 +140,6 @@ for (const button of document.querySelectorAll("#span button")) {
   });
 }
 addEventListener("hashchange", () => named() !== null && choose(named()));
+addEventListener("hashchange", showNamedTrace);
+showNamedTrace();
 connect();

@@ -6,6 +6,8 @@ const $ = (id) => document.getElementById(id);
 
 /** Rows of the table at most. */
 const ROWS = 60;
+/** Alerts of the chosen node at most. */
+const ALERTS = 3;
 
 /** The pipeline's figures. */
 export function showStats(stats) {
@@ -21,7 +23,7 @@ export function showStats(stats) {
 /** The fleet's figures. */
 export function showCounts(view) {
   const { counts, raises } = view;
-  const others = [[counts.warming, "warming"], [counts.demoted, "demoted"], [counts.silent, "silent"], [counts.controlled, "under a control"]]
+  const others = [[counts.warming, "warming"], [counts.demoted, "demoted"], [counts.silent, "silent"], [counts.alerting, "with an alert"], [counts.controlled, "under a control"]]
     .filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
   figure("nodes", count(counts.nodes), "", view.crowded ? "more than the page can show" : [`${count(counts.ready)} ready`, ...others].join(", "));
   figure("hot", count(counts.hot), "", "load above 80\u202f%");
@@ -70,6 +72,46 @@ function showControls(controls) {
   list.replaceChildren(...lines.map((line) => element("li", "", line)));
 }
 
+/** The chosen node's latest alerts, each with the way to its decision and its trace. */
+export class NodeAlerts {
+  constructor(onTrace, onDecision) {
+    this.list = $("node-alerts");
+    this.shown = "";
+    this.list.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (!button) return;
+      if (button.dataset.trace) onTrace(button.dataset.trace);
+      else onDecision(Number(button.dataset.t));
+    });
+  }
+
+  update({ id, alerts }) {
+    this.list.hidden = alerts.length === 0;
+    const shown = JSON.stringify([id, alerts]);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.list.replaceChildren(...alerts.slice(0, ALERTS).map(alertLine));
+  }
+}
+
+function alertLine(alert) {
+  const fires = !known(alert.ends_at);
+  const when = fires ? `fires since ${dayAndClock(alert.fired_at)}` : `fired ${dayAndClock(alert.fired_at)} to ${clock(alert.ends_at)}`;
+  const line = element("li", fires ? "fires" : "", `${alert.rule} ${when} UTC${alert.summary ? `: ${alert.summary}` : ""}`);
+  line.title = `fingerprint ${alert.fingerprint}`;
+  if (known(alert.decision)) line.append(" ", link("decision", "t", alert.decision));
+  if (alert.trace && alert.spans > 0) line.append(" ", link("trace", "trace", alert.trace));
+  return line;
+}
+
+/** A button among words, with what it leads to. */
+function link(words, name, value) {
+  const button = element("button", "", words);
+  button.type = "button";
+  button.dataset[name] = value;
+  return button;
+}
+
 /** The chart's legend with the values at one moment. */
 export function showLegend(point) {
   const values = {
@@ -89,7 +131,7 @@ function sentence(decision) {
 
 /** The table of decisions. It stands still while it is held, pointed at or in focus. */
 export class DecisionTable {
-  constructor(onSelect) {
+  constructor(onSelect, onTrace) {
     this.body = $("decisions");
     this.scroll = $("decisions-scroll");
     this.hold = $("hold");
@@ -102,8 +144,16 @@ export class DecisionTable {
     });
     this.body.addEventListener("click", (event) => {
       const button = event.target.closest("button");
-      if (button) this.onSelect(button.dataset.node);
+      if (button?.dataset.trace) onTrace(button.dataset.trace);
+      else if (button) this.onSelect(button.dataset.node);
     });
+  }
+
+  /** Brings the decision of an event time into view. */
+  point(t) {
+    const row = [...this.body.children].find((row) => row.dataset.t === String(t) && row.dataset.node === this.selected);
+    row?.scrollIntoView({ block: "nearest" });
+    row?.querySelector("button").focus();
   }
 
   /** Whether rows may move now. */
@@ -115,7 +165,7 @@ export class DecisionTable {
   /** Shows decisions, newest first; `always` overrules a hold, for a change the viewer asked for. */
   update(decisions, always = false) {
     if (this.still && !always) return;
-    const wanted = decisions.slice(0, ROWS).map((decision) => [`${decision.t} ${decision.node}`, decision]);
+    const wanted = decisions.slice(0, ROWS).map((decision) => [`${decision.t} ${decision.node} ${decision.spans > 0} ${decision.alerts.join()}`, decision]);
     const keys = new Set(wanted.map(([key]) => key));
     const kept = new Map();
     for (const row of [...this.body.children]) {
@@ -143,6 +193,7 @@ function decisionRow(key, decision) {
   const row = element("tr");
   row.dataset.key = key;
   row.dataset.node = decision.node;
+  row.dataset.t = decision.t;
   const kind = decision.scale > 1 ? "up" : decision.scale < 1 ? "down" : "even";
   row.dataset.kind = kind;
   const name = element("button", "id", decision.node);
@@ -157,6 +208,11 @@ function decisionRow(key, decision) {
   const why = element("td", "reason", decision.reason);
   if (!decision.enforced) why.append(" ", element("span", "chip limit", "not enforced"));
   for (const limit of decision.limits) why.append(" ", element("span", "chip limit", limit));
+  for (const rule of decision.alerts) {
+    const alert = link(`alert ${rule}`, "node", decision.node);
+    why.append(" ", alert);
+  }
+  if (decision.spans > 0) why.append(" ", link("trace", "trace", decision.trace));
   row.append(element("td", "time", clock(decision.t)), node, element("td", "num", count(decision.quota)), scale, took, why);
   return row;
 }

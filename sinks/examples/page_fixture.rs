@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_schemas::records::{
-    Cause, Control, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles, QuotaCommand, QuotaMode,
+    Alert, Attribute, AttributeValue, Cause, Control, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles,
+    QuotaCommand, QuotaMode, Span, SpanKind,
 };
-use tidegate_sinks::page::{Limits, Page, PageStats, serve};
+use tidegate_sinks::page::{Beside, Limits, Page, PageStats, serve};
 
 const REPORT_MS: i64 = 10_000;
 const BASE: f64 = 1000.0;
@@ -85,8 +86,54 @@ fn one(page: &Page, node: u64, t: i64, quota: f64) -> f64 {
     let forecast = forecast(&report, now, node);
     page.forecast(&forecast);
     let command = command(&forecast);
-    page.command(&command, Some(3.0 + noise(node, t)));
+    let trace = format!("{:016x}{:016x}", node + 1, t.cast_unsigned());
+    page.command(&command, Beside { latency_ms: Some(3.0 + noise(node, t)), trace: Some(trace.clone()) });
+    beside(page, &command, &trace);
     command.quota
+}
+
+/// The spans of every fourth command, and an alert now and then, for ten minutes each.
+fn beside(page: &Page, command: &QuotaCommand, trace: &str) {
+    let steps = [
+        ("edge", "report", 0, 3_100),
+        ("forecast", "process load", 900, 700),
+        ("quota", "process forecasts", 1_900, 400),
+    ];
+    let sampled = command.timestamp / REPORT_MS % 4 == 0;
+    for (at, (service, name, start, length)) in steps.into_iter().enumerate().filter(|_| sampled) {
+        page.span(&span(trace, at, (service, name), (command.timestamp * 1_000 + start, length)));
+    }
+    let (hot, begin) = (command.current_load > 0.9, command.timestamp / 600_000 * 600_000);
+    let over = command.timestamp - begin > 590_000;
+    if hot || over {
+        let alert = Alert {
+            fingerprint: format!("{:016x}", command.node_id.len()),
+            rule: "NodeCpuHigh".to_owned(),
+            node_id: command.node_id.clone(),
+            annotations: [("summary".to_owned(), format!("{}: CPU above 90 % for 5 minutes", command.node_id))].into(),
+            starts_at: begin,
+            fired_at: begin + 300_000,
+            ends_at: over.then_some(command.timestamp),
+            ..Alert::default()
+        };
+        page.alert(&alert, Some(trace.to_owned()));
+    }
+}
+
+fn span(trace: &str, at: usize, (service, name): (&str, &str), (start_us, length_us): (i64, i64)) -> Span {
+    let value = AttributeValue::Text(service.to_owned());
+    Span {
+        trace_id: trace.to_owned(),
+        span_id: format!("{:016x}", at + 1),
+        parent_span_id: if at == 0 { String::new() } else { format!("{:016x}", 1) },
+        flags: 1,
+        name: name.to_owned(),
+        kind: SpanKind::Consumer,
+        start_time_unix_nano: start_us * 1_000,
+        end_time_unix_nano: (start_us + length_us) * 1_000,
+        resource_attributes: vec![Attribute { key: "service.name".to_owned(), value, json: false }],
+        ..Span::default()
+    }
 }
 
 fn forecast(report: &LoadReport, current: Load, node: u64) -> Forecast {

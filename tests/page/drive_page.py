@@ -212,6 +212,39 @@ def address_names_the_node(viewer, _args):
     viewer.until(lambda: viewer.shown_node() == wanted, f"after a reload the page no longer shows {wanted}")
 
 
+def alert_decision_and_trace_are_linked(viewer, args):
+    """From the node's alert to its decision, from there to the trace, and from the trace back to the node."""
+    if not args.controlled:
+        return
+    viewer.js(f"document.querySelector('#fleet-grid [data-node=\"{args.controlled}\"]').click()")
+    expect_chosen(viewer, args.controlled, "a click")
+    find = "[...document.querySelectorAll('%s')].find(b => b.textContent.startsWith('%s'))"
+    alerts = "return document.getElementById('node-alerts').textContent"
+    viewer.until(lambda: "NodeCpuHigh fires since" in viewer.js(alerts), lambda: f"the alert is told as {viewer.js(alerts)!r}")
+    to_decision = find % ("#node-alerts li:has(button[data-trace]) button", "decision")
+    viewer.until(lambda: viewer.js(f"return !!{to_decision}"), "the alert does not lead to its decision and its trace")
+    viewer.js(f"{to_decision}.click()")
+    row = "document.activeElement.closest('#decisions tr')"
+    said = viewer.until(lambda: viewer.js(f"return {row}?.textContent"), "the alert's decision is not brought into view")
+    if "1,500" not in said or "alert NodeCpuHigh" not in said:
+        raise Failed(f"the alert leads to the decision {said!r}")
+    viewer.js(f"{row}.querySelector('[data-trace]').click()")
+    names = "return [...document.querySelectorAll('#trace-spans li')].filter(l => l.offsetParent).map(l => l.querySelector('.name').textContent)"
+    viewer.until(lambda: len(viewer.js(names)) == 3, lambda: f"the trace shows the spans {viewer.js(names)}")
+    if [name.split(" ", 1)[1] for name in viewer.js(names)] != ["GET /cart", "price", "read"]:
+        raise Failed(f"the spans stand as {viewer.js(names)}")
+    boxes = viewer.js("return [...document.querySelectorAll('#trace-spans i')].map(i => [i.getBoundingClientRect().left, i.getBoundingClientRect().width])")
+    shares = [width / boxes[0][1] for _, width in boxes]
+    if not (boxes[0][0] < boxes[1][0] < boxes[2][0] and abs(shares[1] - 1 / 3) < 0.02 and abs(shares[2] - 1 / 9) < 0.02):
+        raise Failed(f"the bars do not show when and how long: {boxes}")
+    other = viewer.js("return [...document.querySelectorAll('#fleet-grid [role=option]')].find(c => c.dataset.control === '-').dataset.node")
+    for way in ("decision for", "alert NodeCpuHigh of"):
+        viewer.js(f"document.querySelector('#fleet-grid [data-node=\"{other}\"]').click()")
+        expect_chosen(viewer, other, "a click")
+        viewer.js(f"{find % ('#trace-ways button', way)}.click()")
+        expect_chosen(viewer, args.controlled, f"the way {way!r}")
+
+
 def no_overflow(scheme, size):
     def check(viewer, _args):
         viewer.look(size, scheme)
@@ -287,7 +320,8 @@ def lost_connection_shows(viewer, _args):
 
 CHECKS = (
     is_live, nodes_appear, figures_are_filled, chart_moves, decisions_appear, click_selects, keyboard_selects,
-    arrows_move_by_rows, control_shows, address_names_the_node, schemes_differ, no_overflow("light", WIDE), no_overflow("dark", WIDE),
+    arrows_move_by_rows, control_shows, address_names_the_node, alert_decision_and_trace_are_linked,
+    schemes_differ, no_overflow("light", WIDE), no_overflow("dark", WIDE),
     no_overflow("light", SMALL), no_overflow("dark", SMALL), no_console_error, no_other_host, lost_connection_shows,
 )
 
@@ -344,7 +378,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="address of the running page")
     parser.add_argument("--nodes", type=int, help="nodes that must appear (default: as many as /api/nodes has)")
-    parser.add_argument("--controlled", metavar="NODE", help="a node that `tidegate control` has put under an override of 1500 by alice")
+    parser.add_argument("--controlled", metavar="NODE", help="a node that `tidegate control` has put under an override of 1500 by alice, with an alert and a trace of three spans")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds to wait for what must happen (30)")
     parser.add_argument("--screenshot", metavar="FILE", help="write a picture of 1280×800")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light", help="colours of the picture (light)")

@@ -26,6 +26,7 @@ pub mod faults;
 pub mod go;
 pub mod groups;
 pub mod kafka;
+pub mod metrics;
 pub mod node;
 pub mod page;
 pub mod parts;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tidegate_tests::binary::Running;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::receiver::Receiver;
-use tidegate_tests::{binary, debian, places};
+use tidegate_tests::{binary, debian, metrics, places};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Rules whose left side has no series as long as all is well.
@@ -144,6 +144,7 @@ fn promtool_finds_nothing_in_the_metrics_and_the_rules() {
     let (_demo, url) = demo("5");
     let text = || ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
     wait_until(PATIENCE, || text().contains("tidegate_quota_moves_total{direction=\"up\"}")).unwrap();
+    assert_eq!(metrics::undocumented(&text()), [""; 0], "docs/metrics.md has all of them");
     let said = check_metrics(&promtool, &text());
     assert!(said.is_empty(), "{said}");
     assert!(!check_metrics(&promtool, "# TYPE a counter\na 1\n").is_empty(), "it does look");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, Opts};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
@@ -74,18 +74,24 @@ where
 #[must_use]
 pub struct Connected(());
 
-/// Has spans made and given to `takes`, one at a time in a process; counts them on `registry`.
+/// What counts our spans, for whoever registers it.
 ///
 /// # Errors
-/// Where the registry has the counter already.
-pub fn connect(takes: TakeSpans, registry: &Registry) -> Result<Connected, prometheus::Error> {
+/// None that is known.
+pub fn counter() -> Result<IntCounterVec, prometheus::Error> {
     let help = "Spans of tidegate's own, by what became of them: taken, or lost because they were not.";
     let spans = IntCounterVec::new(Opts::new("tidegate_own_spans_total", help), &["result"])?;
-    registry.register(Box::new(spans.clone()))?;
-    let outlet = Outlet::new(takes, spans);
-    *OUTLET.lock().unwrap_or_else(PoisonError::into_inner) = Some(outlet);
+    for result in ["taken", "lost"] {
+        spans.with_label_values(&[result]);
+    }
+    Ok(spans)
+}
+
+/// Has spans made and given to `takes`, one at a time in a process; they are counted in `spans` ([`counter`]).
+pub fn connect(takes: TakeSpans, spans: IntCounterVec) -> Connected {
+    *OUTLET.lock().unwrap_or_else(PoisonError::into_inner) = Some(Outlet::new(takes, spans));
     IS_CONNECTED.store(true, Ordering::Relaxed);
-    Ok(Connected(()))
+    Connected(())
 }
 
 impl Drop for Connected {

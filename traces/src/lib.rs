@@ -17,7 +17,7 @@ mod origin;
 
 pub use export::TakeSpans;
 pub use hop::{Batch, Hop, Operation, Step};
-pub use layer::{Connected, connect, layer};
+pub use layer::{Connected, connect, counter, layer};
 pub use origin::Origin;
 
 /// Target of our spans: the log passes them over.

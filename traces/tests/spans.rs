@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use prometheus::Registry;
 use tidegate_otlp::{ExportTraceServiceRequest, records_of};
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::trace::{HeadSampler, TraceContext};
-use tidegate_traces::{Batch, Hop, Operation, Origin, Step, connect, layer};
+use tidegate_traces::{Batch, Hop, Operation, Origin, Step, connect, counter, layer};
 use tracing_subscriber::prelude::*;
 
 /// Runs with spans taken; gives each with the name of its service.
@@ -25,7 +24,7 @@ fn taken(run: impl FnOnce()) -> Vec<(String, Span)> {
         Ok(())
     };
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer()), || {
-        let connected = connect(Box::new(takes), &Registry::new()).unwrap();
+        let connected = connect(Box::new(takes), counter().unwrap());
         run();
         drop(connected);
     });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_gateway::GatewaySettings;
 
 use crate::args::{Common, MetricsFlag, TraceFlag};

@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prometheus::Registry;
-use tidegate_broker::{Deliveries, Publisher, Stop};
+use tidegate_broker::{Deliveries, Publisher, Registry, Stop};
 use tidegate_producers::clock::SystemClock;
 use tidegate_producers::csv::CsvOptions;
 use tidegate_producers::publish::RecordOptions;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use prometheus::Registry;
-use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Registry, Stop, Tail};
 use tidegate_producers::clock::SystemClock;
 use tidegate_producers::csv::CsvFile;
 use tidegate_producers::simulate::{DEFAULT_START_MS, Fleet, FleetOptions, drive};

@@ -17,7 +17,7 @@ pub(super) const REQUESTS: Target = Target {
         vec![plain.to_vec(), own.to_vec()]
     },
     decoder: || {
-        let registry = prometheus::Registry::new();
+        let registry = tidegate_broker::Registry::new();
         let counts = RequestCounts::register(&registry).unwrap_or_else(|e| unreachable!("{e}"));
         let metrics = AdmissionMetrics::register(&registry).unwrap_or_else(|e| unreachable!("{e}"));
         let gate = Gate::new(Admission::new(1.0, Duration::from_secs(1)), Some(counts), metrics);

@@ -30,11 +30,7 @@ fn series(node: u8) -> Series {
         cpu: Some(0.3 + 0.2 * (f32::from(minute) / 9.0 + f32::from(node)).sin()),
         memory: None,
     };
-    Series {
-        node_id: format!("node-{node}"),
-        source: "a.csv".to_owned(),
-        samples: (0..2_000).map(sample).collect(),
-    }
+    Series { node_id: format!("node-{node}"), source: "a.csv".to_owned(), samples: (0..2_000).map(sample).collect() }
 }
 
 /// Reads a model as `tidegate run` does.

@@ -1,12 +1,13 @@
 //! What an edge's link shows on `/metrics`: the link itself, and what waits for it.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use tidegate_broker::Registry;
 use tidegate_producers::edge::BreakerState;
 
 /// Metrics of one link.
 #[derive(Debug, Clone)]
-pub(super) struct LinkMetrics {
+pub(crate) struct LinkMetrics {
     breaker: IntGaugeVec,
     transitions: IntCounterVec,
     attempts: IntCounterVec,
@@ -15,7 +16,7 @@ pub(super) struct LinkMetrics {
 
 impl LinkMetrics {
     /// Registers them.
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let breaker = Opts::new("tidegate_edge_breaker_state", "State of the circuit breaker: 1, the others 0");
         let metrics = Self {
             breaker: IntGaugeVec::new(breaker, &["state"])?,
@@ -58,7 +59,7 @@ impl LinkMetrics {
 
 /// Metrics of what waits for a gateway.
 #[derive(Debug, Clone)]
-pub(super) struct StoreMetrics {
+pub(crate) struct StoreMetrics {
     records: IntCounterVec,
     waiting: IntGauge,
     spooled: IntGauge,
@@ -67,7 +68,7 @@ pub(super) struct StoreMetrics {
 
 impl StoreMetrics {
     /// Registers those of `reports` or `spans`.
-    pub(super) fn register(registry: &Registry, what: &str) -> Result<Self, prometheus::Error> {
+    pub(crate) fn register(registry: &Registry, what: &str) -> Result<Self, prometheus::Error> {
         let gauge = |name: String, help: String| IntGauge::new(name, help);
         let (total, help) = (format!("tidegate_edge_link_{what}_total"), format!("Of {what}, by what became of them"));
         let metrics = Self {

@@ -7,7 +7,7 @@
 //! ```
 
 mod address;
-mod metrics;
+pub(crate) mod metrics;
 mod runner;
 mod session;
 mod spans;
@@ -18,7 +18,7 @@ mod stores;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::edge::Parcel;
 use tidegate_producers::spans::SpanMetrics;

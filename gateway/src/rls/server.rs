@@ -105,7 +105,7 @@ pub fn respond(gate: &Gate, bytes: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use prometheus::Registry;
+    use tidegate_broker::Registry;
     use tidegate_producers::admission::{Admission, AdmissionMetrics, RequestCounts};
 
     use envoy_types::pb::envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;

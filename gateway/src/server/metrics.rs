@@ -1,7 +1,8 @@
 //! What a gateway shows on `/metrics`.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use tidegate_broker::Registry;
 
 /// Metrics of one gateway.
 #[derive(Debug, Clone)]

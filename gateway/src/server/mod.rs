@@ -13,12 +13,12 @@
 
 mod board;
 pub(crate) mod drain;
-mod http;
+pub(crate) mod http;
 mod incoming;
 mod intake;
 mod limits;
 mod loads;
-mod metrics;
+pub(crate) mod metrics;
 mod quotas;
 mod reports;
 mod rlqs;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::{BrokerError, KafkaSettings, Stop};
 use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
 use tidegate_samples::Mapping;

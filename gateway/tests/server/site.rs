@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{Registry, TextEncoder};
+use prometheus::TextEncoder;
+
+use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::{Acknowledge, Deliveries, From, Outgoing, Publisher, RawRecord, Stop, Tail};
 use tidegate_gateway::batch::BatchLimits;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use tidegate_forecast::REACH_MS;
-use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand};
 
+use crate::alerts::Alarm;
 use crate::error::ExplainError;
-use crate::evidence::{Evidence, Held, Oldest};
+use crate::evidence::{Evidence, Oldest};
+use crate::held::Held;
 
 /// How far back a decision depends on reports, in words.
 #[must_use]
@@ -40,6 +42,9 @@ pub struct Case {
     pub(crate) before: Option<QuotaCommand>,
     /// In the order of their topic.
     pub(crate) controls: Vec<Held<Option<Control>>>,
+    pub(crate) alerts: Vec<Held<Alert>>,
+    /// The alert that was asked about.
+    pub(crate) alarm: Option<Alarm>,
 }
 
 impl Case {
@@ -52,7 +57,7 @@ impl Case {
             return Err(ExplainError::UnknownNode(evidence.node_id));
         }
         let sequence = choose(&evidence, wanted)?;
-        let Evidence { mut reports, forecasts, commands, mut controls, oldest, .. } = evidence;
+        let Evidence { mut reports, forecasts, commands, mut controls, alerts, alarm, oldest, .. } = evidence;
         controls.sort_by_key(|held| held.raw.offset);
         let before = commands.iter().filter(|held| held.record.sequence < sequence);
         let before = before.max_by_key(|held| held.record.sequence).map(|held| held.record.clone());
@@ -77,7 +82,7 @@ impl Case {
         let since = last.record.timestamp.saturating_sub(REACH_MS);
         let kept = reports.iter().position(|held| held.record.timestamp >= since).unwrap_or(0);
         let missing = if kept > 0 { None } else { missing(&oldest, &topic, partition, since) };
-        Ok(Self { stretch: reports.split_off(kept), missing, command, forecast, before, controls })
+        Ok(Self { stretch: reports.split_off(kept), missing, command, forecast, before, controls, alerts, alarm })
     }
 }
 

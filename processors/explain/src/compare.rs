@@ -7,8 +7,8 @@ use tidegate_schemas::records::Record;
 use tidegate_schemas::{CatalogueIds, Encoder, SchemaError, Topic};
 
 use crate::error::ExplainError;
-use crate::evidence::Held;
 use crate::explanation::Difference;
+use crate::held::Held;
 
 /// Bytes before the datum: they name the schema's id, which a registry may have given.
 const FRAMING: usize = 5;

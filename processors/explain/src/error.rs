@@ -52,6 +52,30 @@ pub enum ExplainError {
         /// What the stage says.
         why: String,
     },
+    /// No record of an alert has this fingerprint.
+    #[error(
+        "there is no alert with the fingerprint {fingerprint} here ({others} records of others): it never fired, its \
+         record is gone, or it is an alert of somebody else's"
+    )]
+    UnknownAlert {
+        /// What was asked for.
+        fingerprint: String,
+        /// Records of other alerts.
+        others: u64,
+    },
+    /// The alert is about several nodes.
+    #[error(
+        "the alert {rule} ({labels}) is about no single node, so no single decision led to it; it fires since event time \
+         {fired_at} (ms since the epoch): explain one of the nodes at that time"
+    )]
+    AlertOfNoNode {
+        /// The rule.
+        rule: String,
+        /// Its labels.
+        labels: String,
+        /// Event time since which it fires, Unix ms.
+        fired_at: i64,
+    },
     /// A record is not what its topic promises.
     #[error("{0}")]
     Schema(String),

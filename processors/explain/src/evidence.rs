@@ -1,20 +1,15 @@
-//! Records of any topics, sorted by what they are; only those of one node are kept, and the controls.
+//! Records of any topics, sorted by what they are; only those of one node are kept, its alerts among them, and the controls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_broker::RawRecord;
-use tidegate_schemas::records::{Cause, Control, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Alert, Cause, Control, Forecast, LoadReport, QuotaCommand, Record};
 use tidegate_schemas::{Decoder, SchemaError, SchemaIds, Topic};
 
+use crate::alerts::{self, Alarm};
 use crate::case::Wanted;
-
-/// A record with what it holds.
-#[derive(Debug, Clone)]
-pub(crate) struct Held<T> {
-    pub(crate) raw: RawRecord,
-    pub(crate) record: T,
-}
+use crate::held::{Held, chosen};
 
 /// The oldest record that is known of a partition of the load topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +28,9 @@ pub struct Evidence {
     pub(crate) forecasts: Vec<Held<Forecast>>,
     pub(crate) commands: Vec<Held<QuotaCommand>>,
     pub(crate) controls: Vec<Held<Option<Control>>>,
+    pub(crate) alerts: Vec<Held<Alert>>,
+    /// The alert that was asked about.
+    pub(crate) alarm: Option<Alarm>,
     pub(crate) oldest: BTreeMap<(String, i32), Oldest>,
 }
 
@@ -47,8 +45,16 @@ impl Evidence {
             forecasts: Vec::new(),
             commands: Vec::new(),
             controls: Vec::new(),
+            alerts: Vec::new(),
+            alarm: None,
             oldest: BTreeMap::new(),
         }
+    }
+
+    /// Nothing yet, of the node that an alert is about.
+    #[must_use]
+    pub fn of_alert(alarm: Alarm, ids: Arc<dyn SchemaIds>) -> Self {
+        Self { alarm: Some(alarm.clone()), ..Self::of(alarm.node_id(), ids) }
     }
 
     /// Takes a record of any topic, in whatever order the topics come; one of another node, or that is none of ours, is
@@ -72,6 +78,12 @@ impl Evidence {
                 self.commands.push(Held { raw, record });
                 return Ok(());
             }
+        }
+        if let Some(record) = alerts::decode(&mut self.decoder, &raw)? {
+            if record.node_id == self.node_id {
+                self.alerts.push(Held { raw, record });
+            }
+            return Ok(());
         }
         let is_tombstone = raw.value.is_none() && raw.topic.ends_with(Topic::Controls.short_name());
         let control = self.decode::<Control>(&raw)?;
@@ -180,18 +192,4 @@ impl Evidence {
             Err(_) => Ok(None),
         }
     }
-}
-
-/// The wanted one among records of a node, each with an event time and a sequence.
-fn chosen<'a, T: 'a>(
-    held: impl Iterator<Item = &'a Held<T>>,
-    wanted: Wanted,
-    name: impl Fn(&T) -> (i64, i64),
-) -> Option<&'a Held<T>> {
-    let fits = |held: &&'a Held<T>| match (wanted, name(&held.record)) {
-        (Wanted::Last, _) => true,
-        (Wanted::At(at_ms), (time, _)) => time <= at_ms,
-        (Wanted::Sequence(wanted), (_, sequence)) => sequence == wanted,
-    };
-    held.filter(fits).max_by_key(|held| name(&held.record).1)
 }

@@ -4,6 +4,8 @@ use serde::Serialize;
 use tidegate_forecast::{ResourceView, Status};
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 
+use crate::alerts::AlertView;
+
 /// Everything that is known of one decision. Times are Unix ms, loads are fractions of the base quota.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
@@ -27,6 +29,10 @@ pub struct Explanation {
     pub said: Said,
     /// The way from the forecast to the quota.
     pub decided: Decided,
+    /// The node's alerts within an hour of the decision, in the order in which they fired.
+    pub alerts: Vec<AlertView>,
+    /// The alert that was asked about; the decision is the last before it fired.
+    pub alert: Option<AlertView>,
     /// Whether the decision came out again.
     pub reproduced: Reproduced,
 }

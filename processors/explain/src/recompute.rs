@@ -7,16 +7,17 @@ use tidegate_forecast::{Model, REACH_MS, Resource, Status};
 use tidegate_quota::Settings;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, QuotaCommand};
-use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use tidegate_schemas::trace::TraceContext;
 use tidegate_stages::{ForecastStage, QuotaStage, primed};
 
+use crate::alerts::around;
 use crate::case::Case;
 use crate::compare::compare;
 use crate::error::ExplainError;
-use crate::evidence::Held;
 use crate::explanation::{
     ByResource, Decided, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
 };
+use crate::held::Held;
 use crate::steps::steps;
 
 /// Fresh stages of production.
@@ -78,6 +79,8 @@ impl Stages {
             saw: Saw { cpu: view(Resource::Cpu), memory: view(Resource::Memory) },
             said: said(&run),
             decided: Decided { before: case.before.clone(), steps, controls, command },
+            alerts: around(&case.alerts, cause.record.timestamp),
+            alert: case.alarm.as_ref().map(|alarm| alarm.view(cause.record.timestamp)),
             reproduced: Reproduced { forecast, quota, differences },
         })
     }
@@ -190,8 +193,5 @@ fn trace_id(case: &Case, cause: &Held<LoadReport>) -> Option<String> {
         case.forecast.as_ref().map(|held| &held.raw.headers),
         Some(&cause.raw.headers),
     ];
-    headers.into_iter().flatten().find_map(|headers| {
-        let find = |name: &str| headers.iter().find(|(key, _)| key == name)?.1.as_deref();
-        Some(TraceContext::parse(find(TRACEPARENT)?, find(TRACESTATE))?.trace_id())
-    })
+    headers.into_iter().flatten().find_map(|headers| TraceContext::in_headers(headers)).map(|trace| trace.trace_id())
 }

@@ -122,6 +122,16 @@ impl Scores {
         }
     }
 
+    /// Number of the window in progress.
+    pub(crate) fn window(&self) -> i64 {
+        self.window
+    }
+
+    /// The score of one of the last windows.
+    pub(crate) fn of_window(&self, window: i64) -> WindowScore {
+        self.windows[slot(window)]
+    }
+
     /// Whether the baseline takes the model's place in the window in progress.
     pub(crate) fn is_demoted(&self) -> bool {
         self.demoted

@@ -24,6 +24,7 @@ mod error;
 mod features;
 mod history;
 mod kernel;
+mod known;
 mod load;
 mod model;
 mod network;
@@ -42,6 +43,7 @@ pub use checkpoint::StateCheckpoint;
 pub use demotion::WindowScore;
 pub use error::ForecastError;
 pub use features::INPUTS;
+pub use known::Marks;
 pub use load::{
     HORIZON_MS, MAX_LOAD, PATH_MINUTES, Prediction, Quantiles, Resource, ResourceForecast, Sample, Series, Status,
 };

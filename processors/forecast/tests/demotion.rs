@@ -5,7 +5,8 @@ mod nodes;
 use nodes::{MINUTE_MS, bits, load, run};
 use proptest::prelude::*;
 use tidegate_forecast::{
-    CONTEXT_WINDOW_MS, Model, NodeState, Prediction, REACH_MS, Resource, ResourceForecast, Sample, Status, baseline,
+    CONTEXT_WINDOW_MS, Model, NodeState, Prediction, REACH_MS, Resource, ResourceForecast, Sample, Status, WindowScore,
+    baseline,
 };
 
 /// Reports between two windows' boundaries, at one a minute.
@@ -51,6 +52,35 @@ fn a_model_that_is_worse_for_two_windows_is_demoted_and_comes_back() {
     assert_eq!(statuses[9..], [Ready, Ready]);
     let statuses = by_window(&run(&model, &bad_for_a_while(7, 5, 1)));
     assert_eq!(statuses, [Warming, Ready, Ready, Ready, Ready, Ready, Ready], "one bad window is no verdict");
+}
+
+#[test]
+fn what_becomes_known_adds_up_to_the_scores_of_the_windows() {
+    let model = Model::shipped().unwrap();
+    let mut state = NodeState::new();
+    let (mut known, mut minutes) = ([0.0, 0.0], 0);
+    for (index, sample) in bad_for_a_while(8, 5, 1).into_iter().enumerate().take(7 * WINDOW + 1) {
+        let marks = state.marks();
+        drop(model.predict(&mut [(&mut state, sample)]));
+        let [cpu, memory] = state.known_since(&marks);
+        assert_eq!(memory, WindowScore::default(), "it was not measured");
+        // What a minute's report makes known belongs to the minute before.
+        if index > 4 * WINDOW {
+            known = [known[0] + f64::from(cpu.model), known[1] + f64::from(cpu.baseline)];
+            minutes += cpu.outcomes;
+        }
+    }
+    let whole = state.scores(Resource::Cpu).unwrap();
+    let sum = |of: fn(&WindowScore) -> f32| whole.iter().map(|score| f64::from(of(score))).sum::<f64>();
+    assert_eq!(minutes, 3 * WINDOW as u32);
+    for (known, wanted) in known.into_iter().zip([sum(|score| score.model), sum(|score| score.baseline)]) {
+        assert!((known - wanted).abs() < 1e-3 * wanted, "{known} and {wanted}");
+    }
+    // A node that begins afresh owes nothing of its past.
+    let marks = state.marks();
+    let later = sample(BEGUN_MS + 20 * CONTEXT_WINDOW_MS, 0.5, None);
+    drop(model.predict(&mut [(&mut state, later)]));
+    assert_eq!(state.known_since(&marks), [WindowScore::default(); 2]);
 }
 
 #[test]

@@ -10,8 +10,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use prometheus::{IntCounter, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntGaugeVec, Opts};
+
 use tidegate_alerts::{Change, Recalled, Report, Rules, Watch};
+use tidegate_broker::Registry;
 use tidegate_broker::{DropReason, Past, Received, Rejection, Stage, Verdict};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Alert, AlertStatus, Cause, Forecast};

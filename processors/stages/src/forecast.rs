@@ -18,6 +18,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Checkpoint, Forecast, ForecastState, Load, LoadReport, MeasuredAt, Quantiles};
 
 use crate::checkpoints::{self, Found};
+use crate::forecast_metrics::ForecastErrors;
 use crate::nodes::{Nodes, Standing, Turn};
 
 /// A report of a round: its index in the batch, and the turn that is its node's; `None` where the node begins afresh with it.
@@ -31,19 +32,26 @@ pub struct ForecastStage {
     keeps_checkpoints: bool,
     /// Checkpoints of partitions that are restored.
     found: HashMap<i32, Found>,
+    errors: Option<ForecastErrors>,
 }
 
 impl ForecastStage {
     /// A stage that forecasts with `model`.
     #[must_use]
     pub fn new(model: Arc<Model>) -> Self {
-        Self { model, partitions: HashMap::new(), keeps_checkpoints: false, found: HashMap::new() }
+        Self { model, partitions: HashMap::new(), keeps_checkpoints: false, found: HashMap::new(), errors: None }
     }
 
     /// The same stage, which also makes checkpoints and takes them back.
     #[must_use]
     pub fn with_checkpoints(self) -> Self {
         Self { keeps_checkpoints: true, ..self }
+    }
+
+    /// The same stage, which also counts how far off its forecasts were.
+    #[must_use]
+    pub fn with_metrics(self, errors: ForecastErrors) -> Self {
+        Self { errors: Some(errors), ..self }
     }
 
     /// What is kept of a node of a partition; `None` where it was never heard of.
@@ -85,9 +93,14 @@ impl ForecastStage {
         if self.keeps_checkpoints {
             self.keep(round, batch, &states, verdicts);
         }
+        let counts = self.errors.is_some();
+        let marks: Vec<_> = states.iter().map(|state| counts.then(|| state.marks())).collect();
         let predictions = self.model.predict(&mut rows(&mut states, round, batch));
-        for (((index, _), state), prediction) in round.iter().zip(states).zip(predictions) {
+        for ((((index, _), state), marks), prediction) in round.iter().zip(states).zip(marks).zip(predictions) {
             let received = &batch[*index];
+            if let (Some(errors), Some(marks)) = (&mut self.errors, marks) {
+                errors.note(&received.record, state.known_since(&marks));
+            }
             self.put_state(received, state);
             let made = forecast(received, &prediction, self.model.name());
             verdicts.push((*index, Verdict::Output(made)));
@@ -167,6 +180,9 @@ impl Stage for ForecastStage {
 
     fn process(&mut self, batch: &[Received<LoadReport>]) -> Vec<(usize, Verdict<Forecast>)> {
         let (mut verdicts, mut repeated) = (Verdicts::with_capacity(batch.len()), Vec::new());
+        if let Some(errors) = &mut self.errors {
+            errors.begin();
+        }
         if self.keeps_checkpoints {
             self.keep_silent(batch, &mut verdicts);
         }
@@ -181,6 +197,12 @@ impl Stage for ForecastStage {
 
     fn label(&self, forecast: &Forecast) -> Option<&'static str> {
         Some(forecast.state.name())
+    }
+
+    fn published(&self, report: &LoadReport, _: &Forecast) {
+        if let Some(errors) = &self.errors {
+            errors.published(report);
+        }
     }
 
     fn depends_on_past(&self) -> bool {

@@ -7,7 +7,9 @@
 //!
 //! Counted as commands are published, so each once, whatever is followed or rebuilt beside.
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, Opts};
+
+use tidegate_broker::Registry;
 use tidegate_schemas::records::{Forecast, QuotaCommand};
 
 /// Relative changes that are smaller are none: quotas are rounded.

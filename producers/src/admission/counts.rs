@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, Opts};
+
+use tidegate_broker::Registry;
 use tidegate_schemas::records::LoadReport;
 
 use crate::error::ProducerError;

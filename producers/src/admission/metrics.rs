@@ -1,6 +1,8 @@
 //! What admission shows on `/metrics`, beside the requests by service.
 
-use prometheus::{Gauge, IntCounterVec, Opts, Registry};
+use prometheus::{Gauge, IntCounterVec, Opts};
+
+use tidegate_broker::Registry;
 
 use crate::error::ProducerError;
 

@@ -1,6 +1,8 @@
 //! What the edge agent shows on `/metrics`.
 
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+
+use tidegate_broker::Registry;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 
 use super::state::{Applied, EdgeState, Source};
@@ -43,15 +45,24 @@ impl EdgeMetrics {
             )?,
             reports: IntCounter::new("tidegate_edge_reports_total", "Load reports sent")?,
             commands: IntCounterVec::new(
-                Opts::new("tidegate_edge_quota_commands_total", "Quota commands received, by what became of them"),
+                Opts::new(
+                    "tidegate_edge_quota_commands_total",
+                    "Quota commands received, by what became of them: changed, renewed, recommended, old, foreign, invalid",
+                ),
                 &["result"],
             )?,
             source: IntGaugeVec::new(
-                Opts::new("tidegate_edge_quota_source", "Who stands behind the quota in force: 1, the others 0"),
+                Opts::new(
+                    "tidegate_edge_quota_source",
+                    "Who stands behind the quota in force, centre, hold, base or local: 1, the others 0",
+                ),
                 &["source"],
             )?,
             runs: IntCounterVec::new(
-                Opts::new("tidegate_edge_on_change_total", "Runs of the command on change, by how they ended"),
+                Opts::new(
+                    "tidegate_edge_on_change_total",
+                    "Runs of the command on change, by how they ended: ok, failed, timeout",
+                ),
                 &["result"],
             )?,
         };

@@ -1,6 +1,8 @@
 //! What the receiver of spans tells on `/metrics`.
 
-use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, Opts};
+
+use tidegate_broker::Registry;
 
 /// Spans and requests by what became of them.
 #[derive(Debug, Clone)]

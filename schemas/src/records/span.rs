@@ -78,7 +78,7 @@ pub struct SpanStatus {
 }
 
 /// One span; fields, units and defaults in `avro/span.avsc`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Span {
     pub trace_id: String,

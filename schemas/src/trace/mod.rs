@@ -62,6 +62,13 @@ impl TraceContext {
         Some(Self { trace_id, span_id, flags: u8::from_str_radix(flags, 16).ok()?, state })
     }
 
+    /// The context among the headers of a record, given as names and values.
+    #[must_use]
+    pub fn in_headers(headers: &[(String, Option<Vec<u8>>)]) -> Option<Self> {
+        let find = |name: &str| headers.iter().find(|(key, _)| key == name)?.1.as_deref();
+        Self::parse(find(TRACEPARENT)?, find(TRACESTATE))
+    }
+
     /// The context of what `step` makes of this record.
     #[must_use]
     pub fn child(&self, step: &str) -> Self {

@@ -14,7 +14,9 @@ mod post;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, Opts};
+
+use tidegate_broker::Registry;
 use tidegate_broker::{Follower, Received, Stop};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::Alert;

@@ -1,6 +1,8 @@
 //! What the export tells on `/metrics`.
 
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::{IntCounterVec, Opts};
+
+use tidegate_broker::Registry;
 
 /// Spans by what the backend did with them.
 #[derive(Debug, Clone)]

@@ -40,10 +40,21 @@ pub struct Decision {
     pub current: f64,
     /// From the report's produce call to the command in the edge's hands, in milliseconds.
     pub latency_ms: Option<f64>,
+    /// Id of the trace from its report to it.
+    pub trace: Option<String>,
+}
+
+/// What is known of a command beside what it says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Beside {
+    /// From its report's produce call to the edge's hands, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Id of its trace.
+    pub trace: Option<String>,
 }
 
 impl Decision {
-    pub(super) fn new(command: &QuotaCommand, latency_ms: Option<f64>) -> Self {
+    pub(super) fn new(command: &QuotaCommand, Beside { latency_ms, trace }: Beside) -> Self {
         Self {
             t: command.timestamp,
             node: command.node_id.clone(),
@@ -55,11 +66,13 @@ impl Decision {
             predicted: command.predicted_load,
             current: command.current_load,
             latency_ms: latency_ms.filter(|ms| ms.is_finite()),
+            trace,
         }
     }
 }
 
-fn cut(text: &str, chars: usize) -> String {
+/// The begin of a text.
+pub(super) fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars).collect()
 }
 
@@ -129,6 +142,7 @@ mod tests {
             predicted: 0.0,
             current: 0.0,
             latency_ms: None,
+            trace: None,
         }
     }
 

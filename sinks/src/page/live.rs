@@ -8,9 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 use serde::Serialize;
-use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
 use tokio::sync::watch;
 
+use super::decisions::Beside;
 use super::state::{Limits, PageState, PageStats};
 
 /// Decisions in a tick; `/api/decisions` has all that are kept.
@@ -46,8 +47,18 @@ impl Page {
     }
 
     /// Takes a command; see [`PageState::apply_command`].
-    pub fn command(&self, command: &QuotaCommand, latency_ms: Option<f64>) {
-        self.state().apply_command(command, latency_ms);
+    pub fn command(&self, command: &QuotaCommand, beside: Beside) {
+        self.state().apply_command(command, beside);
+    }
+
+    /// Takes an alert; see [`PageState::apply_alert`].
+    pub fn alert(&self, alert: &Alert, trace: Option<String>) {
+        self.state().apply_alert(alert, trace);
+    }
+
+    /// Takes a span; see [`PageState::apply_span`].
+    pub fn span(&self, span: &Span) {
+        self.state().apply_span(span);
     }
 
     /// Takes a record of the controls topic; see [`PageState::apply_control`].

@@ -1,8 +1,9 @@
-//! One node as the page knows it: its latest report, forecast and command, and its recent past.
+//! One node as the page knows it: its latest report, forecast, command and alerts, and its recent past.
 
 use tidegate_schemas::records::{Forecast, ForecastState, LoadReport, Quantiles, QuotaCommand};
 
-use super::decisions::{Decision, Decisions, Listed};
+use super::alerts::NodeAlerts;
+use super::decisions::{Beside, Decision, Decisions, Listed};
 use super::history::{History, keep_highest};
 use super::raise::{Raise, RaiseTally, Step, is_raise};
 
@@ -37,6 +38,7 @@ pub(super) struct Node {
     pub(super) decision: Option<Decision>,
     /// The latest that were worth a line.
     pub(super) listed: Decisions,
+    pub(super) alerts: NodeAlerts,
     pub(super) raise: Raise,
     pub(super) history: History,
     sequence: i64,
@@ -56,6 +58,7 @@ impl Node {
             ahead: None,
             decision: None,
             listed: Decisions::new(OWN_DECISIONS),
+            alerts: NodeAlerts::default(),
             raise: Raise::None,
             history: History::default(),
             sequence: i64::MIN,
@@ -112,7 +115,7 @@ impl Node {
     pub(super) fn command(
         &mut self,
         command: &QuotaCommand,
-        latency_ms: Option<f64>,
+        beside: Beside,
         tally: &mut RaiseTally,
     ) -> Option<Decision> {
         if command.sequence <= self.command_sequence {
@@ -129,7 +132,7 @@ impl Node {
         if let Some(point) = self.history.at(command.timestamp) {
             point.granted = command.scale_factor as f32;
         }
-        let decision = Decision::new(command, latency_ms);
+        let decision = Decision::new(command, beside);
         self.decision = Some(decision.clone());
         if !self.last_listed.takes(&decision) {
             return None;

@@ -29,13 +29,14 @@ const TICK: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// The files of the page: path, content type, text.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("/", "text/html; charset=utf-8", include_str!("../../assets/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
     ("/app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
     ("/fleet.js", "text/javascript; charset=utf-8", include_str!("../../assets/fleet.js")),
     ("/chart.js", "text/javascript; charset=utf-8", include_str!("../../assets/chart.js")),
     ("/panels.js", "text/javascript; charset=utf-8", include_str!("../../assets/panels.js")),
+    ("/trace.js", "text/javascript; charset=utf-8", include_str!("../../assets/trace.js")),
     ("/format.js", "text/javascript; charset=utf-8", include_str!("../../assets/format.js")),
     ("/favicon.svg", "image/svg+xml", include_str!("../../assets/favicon.svg")),
 ];
@@ -52,8 +53,8 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-/// The page's routes: `/` and its files, `/events`, `/api/nodes`, `/api/nodes/{id}`, `/api/decisions`, `/api/stats`,
-/// `/healthz`.
+/// The page's routes: `/` and its files, `/events`, `/api/nodes`, `/api/nodes/{id}`, `/api/traces/{id}`, `/api/decisions`,
+/// `/api/stats`, `/healthz`.
 ///
 /// Whoever serves it also calls [`Page::tick`] once a second; [`serve`] does both.
 pub fn router(page: Arc<Page>) -> Router {
@@ -65,6 +66,7 @@ pub fn router(page: Arc<Page>) -> Router {
         .route("/events", get(events))
         .route("/api/nodes", get(|State(page): State<Arc<Page>>| async move { json(&page.state().fleet()) }))
         .route("/api/nodes/{id}", get(node))
+        .route("/api/traces/{id}", get(trace))
         .route(
             "/api/decisions",
             get(|State(page): State<Arc<Page>>| async move { json(&page.state().decisions(usize::MAX)) }),
@@ -121,12 +123,15 @@ async fn events(State(page): State<Arc<Page>>) -> Response {
 }
 
 async fn node(State(page): State<Arc<Page>>, Path(id): Path<String>) -> Response {
-    match page.state().node(&id) {
-        Some(view) => json(&view),
-        None => {
-            (StatusCode::NOT_FOUND, Json(json!({ "error": format!("no reports of node {id:?} yet") }))).into_response()
-        }
-    }
+    page.state().node(&id).map_or_else(|| not_here(format!("no reports of node {id:?} yet")), |view| json(&view))
+}
+
+async fn trace(State(page): State<Arc<Page>>, Path(id): Path<String>) -> Response {
+    page.state().trace(&id).map_or_else(|| not_here(format!("no span of trace {id:?} here")), |view| json(&view))
+}
+
+fn not_here(why: String) -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({ "error": why }))).into_response()
 }
 
 /// Serialises at once, while the caller still holds the lock.

@@ -1,19 +1,21 @@
 //! [`PageState`]: all that the page knows. Pure: records in, views out, bounded memory.
 //!
 //! Memory: at most [`Limits::nodes`] nodes, each with [`POINTS`](super::POINTS) points of 32 bytes and its
-//! last 12 decisions, and [`Limits::decisions`] decisions of the fleet; a decision is under 2 KiB, in practice 300 bytes. Nodes beyond the limit are not shown, and the page says so.
+//! last 12 decisions and 8 alerts, and [`Limits::decisions`] decisions of the fleet; a decision is under 2 KiB, in practice 300 bytes.
+//! Traces have a bound of their own (`traces.rs`). Nodes beyond the limit are not shown, and the page says so.
 //! Controls of at most as many targets as there may be nodes, each under 1 KiB, and at most 32 of a target.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tidegate_schemas::controls::Controls;
-use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand};
+use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
 
-use super::decisions::Decisions;
+use super::decisions::{Beside, Decisions};
 use super::history::SPAN_MS;
 use super::node::Node;
 use super::raise::RaiseTally;
+use super::traces::Traces;
 
 /// Node ids longer than this (bytes) are not shown.
 const ID_BYTES: usize = 200;
@@ -68,6 +70,7 @@ pub struct PageState {
     pub(super) tally: RaiseTally,
     pub(super) stats: PageStats,
     pub(super) controls: Controls,
+    pub(super) traces: Traces,
     pub(super) event_time: Option<i64>,
     /// Whether a node found no room since the last [`PageState::make_room`].
     pub(super) crowded: bool,
@@ -85,6 +88,7 @@ impl PageState {
             tally: RaiseTally::default(),
             stats: PageStats::default(),
             controls: Controls::default(),
+            traces: Traces::default(),
             event_time: None,
             crowded: false,
             turned_away: false,
@@ -117,13 +121,25 @@ impl PageState {
         }
     }
 
-    /// Takes a command and, if it was measured, the time from its report's produce call to the edge's hands in
-    /// milliseconds; a command of a node that never reported is passed over.
-    pub fn apply_command(&mut self, command: &QuotaCommand, latency_ms: Option<f64>) {
+    /// Takes a command; one of a node that never reported is passed over.
+    pub fn apply_command(&mut self, command: &QuotaCommand, beside: Beside) {
         let Some(node) = self.nodes.get_mut(&command.node_id) else { return };
-        if let Some(decision) = node.command(command, latency_ms, &mut self.tally) {
+        if let Some(decision) = node.command(command, beside, &mut self.tally) {
+            self.traces.want(decision.trace.as_deref());
             self.decisions.push(decision);
         }
+    }
+
+    /// Takes a record of an alert and its trace; one about no node, or a node that never reported, is passed over.
+    pub fn apply_alert(&mut self, alert: &Alert, trace: Option<String>) {
+        let Some(node) = self.nodes.get_mut(&alert.node_id) else { return };
+        self.traces.want(trace.as_deref());
+        node.alerts.take(alert, trace);
+    }
+
+    /// Takes a span of any trace.
+    pub fn apply_span(&mut self, span: &Span) {
+        self.traces.take(span);
     }
 
     /// Takes a record of the controls topic; `None`: a tombstone. An invalid one is passed over, as the stages do.

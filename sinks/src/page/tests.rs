@@ -12,9 +12,9 @@ use tidegate_schemas::records::{
 use super::*;
 
 /// 2026-03-02 08:00 UTC.
-const T: i64 = 1_772_438_400_000;
+pub(super) const T: i64 = 1_772_438_400_000;
 
-fn report(node: &str, t: i64, cpu: f64) -> LoadReport {
+pub(super) fn report(node: &str, t: i64, cpu: f64) -> LoadReport {
     let mut report = LoadReport::new(node, t, 10_000, 1000.0);
     report.pool = "web".to_owned();
     report.cpu = Some(cpu);
@@ -45,7 +45,7 @@ fn forecast(node: &str, t: i64, peak: f64) -> Forecast {
     }
 }
 
-fn command(node: &str, t: i64, scale: f64, predicted: f64, current: f64) -> QuotaCommand {
+pub(super) fn command(node: &str, t: i64, scale: f64, predicted: f64, current: f64) -> QuotaCommand {
     QuotaCommand {
         node_id: node.to_owned(),
         pool: "web".to_owned(),
@@ -70,15 +70,19 @@ fn command(node: &str, t: i64, scale: f64, predicted: f64, current: f64) -> Quot
     }
 }
 
+fn took(ms: f64) -> Beside {
+    Beside { latency_ms: Some(ms), trace: None }
+}
+
 /// Node a was raised 40 s before its load passed 0.8; node b only warms; node c was heard of once, long ago.
 fn small_fleet() -> PageState {
     let mut page = PageState::new(Limits::default());
     page.apply_report(&report("c", T - 600_000, 0.1));
     page.apply_report(&report("a", T, 0.5));
-    page.apply_command(&command("a", T, 1.0, 0.7, 0.5), Some(3.5));
+    page.apply_command(&command("a", T, 1.0, 0.7, 0.5), took(3.5));
     page.apply_report(&report("a", T + 10_000, 0.55));
     page.apply_forecast(&forecast("a", T + 10_000, 0.95));
-    page.apply_command(&command("a", T + 10_000, 1.425, 0.95, 0.55), Some(4.0));
+    page.apply_command(&command("a", T + 10_000, 1.425, 0.95, 0.55), took(4.0));
     let mut raised = report("a", T + 50_000, 0.85);
     raised.quota_in_force = Some(1425.0);
     page.apply_report(&raised);
@@ -156,7 +160,7 @@ fn repeated_records_change_nothing() {
     once.apply_report(&report("a", T + 50_000, 0.1));
     twice.apply_report(&report("a", T, 0.99));
     twice.apply_forecast(&forecast("a", T, 0.99));
-    twice.apply_command(&command("a", T, 1.6, 0.99, 0.5), None);
+    twice.apply_command(&command("a", T, 1.6, 0.99, 0.5), Beside::default());
     for page in [&once, &twice] {
         assert_eq!(pretty(page.fleet()), pretty(small_fleet().fleet()));
         assert_eq!(pretty(page.node("a")), pretty(small_fleet().node("a")));
@@ -170,7 +174,7 @@ fn invalid_reports_and_unknown_nodes_are_passed_over() {
     page.apply_report(&report("", T, 0.5));
     page.apply_report(&report(&"x".repeat(1000), T, 0.5));
     page.apply_forecast(&forecast("a", T, 0.9));
-    page.apply_command(&command("a", T, 1.4, 0.9, 0.5), None);
+    page.apply_command(&command("a", T, 1.4, 0.9, 0.5), Beside::default());
     assert!(page.nodes.is_empty());
     assert_eq!(page.decisions.newest_first().count(), 0);
 }
@@ -204,7 +208,7 @@ proptest! {
             match kind {
                 0 => page.apply_report(&LoadReport { sequence: i, ..report(&node, t, value) }),
                 1 => page.apply_forecast(&Forecast { sequence: i, ..forecast(&node, t, value) }),
-                _ => page.apply_command(&QuotaCommand { sequence: i, ..command(&node, t, value, value, value) }, None),
+                _ => page.apply_command(&QuotaCommand { sequence: i, ..command(&node, t, value, value, value) }, Beside::default()),
             }
             page.make_room();
             prop_assert!(page.nodes.len() <= limits.nodes);
@@ -310,6 +314,7 @@ async fn files_and_json_carry_strict_headers() {
             ("/favicon.svg", "image/svg+xml"),
             ("/api/nodes", "application/json"),
             ("/api/nodes/a%2F%C3%BC", "application/json"),
+            ("/trace.js", "text/javascript; charset=utf-8"),
             ("/api/decisions", "application/json"),
             ("/healthz", "text/plain; charset=utf-8"),
         ] {
@@ -322,6 +327,8 @@ async fn files_and_json_carry_strict_headers() {
         let (status, headers, body) = get(&format!("{url}/api/nodes/nobody"));
         assert_eq!((status, body.as_str()), (404, r#"{"error":"no reports of node \"nobody\" yet"}"#));
         assert!(headers.contains_key("content-security-policy"));
+        let (status, _, body) = get(&format!("{url}/api/traces/4bf9"));
+        assert_eq!((status, body.as_str()), (404, r#"{"error":"no span of trace \"4bf9\" here"}"#));
         assert_eq!(get(&format!("{url}/elsewhere")).0, 404);
     })
     .await

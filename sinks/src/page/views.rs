@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidegate_schemas::records::Control;
 
 use super::decisions::Decision;
+use super::joined::{AlertView, DecisionView};
 use super::node::Node;
 use super::raise::{Raise, THRESHOLD};
 use super::state::PageState;
@@ -46,6 +47,8 @@ struct Counts {
     silent: usize,
     /// Under an operator's control.
     controlled: usize,
+    /// With an alert that fires.
+    alerting: usize,
 }
 
 /// How raises ended since the start.
@@ -72,7 +75,9 @@ pub struct NodeView<'a> {
     /// By the latest command.
     decision: Option<&'a Decision>,
     /// The node's own latest decisions, newest first.
-    decisions: Vec<&'a Decision>,
+    decisions: Vec<DecisionView<'a>>,
+    /// Its latest alerts, newest first.
+    alerts: Vec<AlertView<'a>>,
     /// Controls in force: the node's own, then its pool's.
     controls: Vec<ControlView<'a>>,
     next: Option<Next<'a>>,
@@ -130,7 +135,7 @@ struct Columns {
 /// The latest decisions, newest first.
 #[derive(Debug, Serialize)]
 pub struct DecisionsView<'a> {
-    decisions: Vec<&'a Decision>,
+    decisions: Vec<DecisionView<'a>>,
 }
 
 /// Three decimals are what a page can show; NaN becomes `null`.
@@ -190,7 +195,8 @@ impl PageState {
             model: node.ahead.as_ref().map_or("", |ahead| &ahead.model),
             raise: RaiseView::from(node.raise),
             decision: node.decision.as_ref(),
-            decisions: node.listed.newest_first().collect(),
+            decisions: node.listed.newest_first().map(|decision| self.joined(decision)).collect(),
+            alerts: self.alerts_of(node),
             controls: self.controls_of(id, node).map(ControlView::from).collect(),
             next: node.ahead.as_ref().map(|ahead| Next {
                 t: ahead.t,
@@ -206,7 +212,9 @@ impl PageState {
     /// The latest `most` decisions, newest first.
     #[must_use]
     pub fn decisions(&self, most: usize) -> DecisionsView<'_> {
-        DecisionsView { decisions: self.decisions.newest_first().take(most).collect() }
+        DecisionsView {
+            decisions: self.decisions.newest_first().take(most).map(|decision| self.joined(decision)).collect(),
+        }
     }
 
     /// The latest figures of the pipeline.
@@ -227,6 +235,7 @@ impl<'a> FleetView<'a> {
             _ => {}
         }
         self.counts.hot += usize::from(node.load() > THRESHOLD);
+        self.counts.alerting += usize::from(node.alerts.any_fires());
         self.counts.ahead += usize::from(matches!(node.raise, Raise::Ahead { .. }));
         self.ids.push(id);
         self.load.push(short(node.load() as f32));

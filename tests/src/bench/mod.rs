@@ -8,6 +8,7 @@
 //!
 //! Each way is three hops through the broker with the same client settings. Nothing here asserts on time.
 
+pub mod alerts;
 mod drain;
 pub(crate) mod fleet;
 pub mod gateway;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::{
     Deliveries, Job, KafkaSettings, Keyed, Metrics, Outgoing, Past, Processing, Publisher, Received, Rejection, Stage,
     Stop, Verdict, WorkStatus, run_stage,

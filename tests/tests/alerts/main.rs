@@ -7,7 +7,10 @@
 
 mod alertmanager;
 mod cases;
+mod explained;
+mod killed;
 mod promtool;
+mod refused;
 mod stage;
 mod validate;
 

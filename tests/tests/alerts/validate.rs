@@ -25,6 +25,38 @@ fn wrong_files_are_told_with_line_and_column() {
 }
 
 #[test]
+fn every_kind_of_mistake_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = |expr: &str, more: &str| {
+        format!("groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: {expr}\n{more}")
+    };
+    for (name, text, wanted) in [
+        ("yaml.yml", "groups:\n  - name: [g\n".to_owned(), ":3:1: "),
+        ("syntax.yml", rule("node_load >", ""), ":5:15: this is not PromQL"),
+        ("series.yml", rule("node_lod > 1", ""), ":5:15: there is no series node_lod"),
+        (
+            "function.yml",
+            rule("predict_linear(node_load[5m], 60) > 2", ""),
+            ":5:15: the function predict_linear is not supported",
+        ),
+        (
+            "template.yml",
+            rule("node_load > 1", "        annotations: {summary: '{{ $labels.node | humanise }}'}\n"),
+            ":6:",
+        ),
+        ("open.yml", rule("node_load > 1", "        annotations: {summary: '{{ $value'}\n"), ":6:"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let said = binary::run(&["validate", path.to_str().unwrap()], Duration::from_secs(60));
+        assert_eq!(said.code, Some(65), "{name}: {}", said.stderr);
+        let (file, told) = said.stdout.split_once(name).unwrap();
+        assert!(told.starts_with(wanted), "{file}{name}{told}");
+        assert_eq!(said.stdout.lines().count(), 1, "one mistake, one line: {}", said.stdout);
+    }
+}
+
+#[test]
 fn a_wrong_rule_file_stops_a_run_at_its_start() {
     let Some(kafka) = tidegate_tests::kafka::shared() else { return };
     let folder = tempfile::tempdir().unwrap();

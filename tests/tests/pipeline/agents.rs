@@ -28,7 +28,8 @@ impl Gateway {
 
     /// With more flags.
     pub(crate) fn with(pipeline: &Pipeline, listen: &str, flags: &[&str]) -> Self {
-        let mut running = pipeline.start(&[&["gateway", "--listen", listen], flags].concat());
+        let command = ["gateway", "--listen", listen, "--metrics-listen", "127.0.0.1:0"];
+        let mut running = pipeline.start(&[&command[..], flags].concat());
         running.wait_for("gateway at http", PATIENCE).unwrap();
         let said = running.stderr();
         let (_, address) =
@@ -42,6 +43,11 @@ impl Gateway {
 
     pub(crate) fn port(&self) -> u16 {
         self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// What it shows at `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        metrics_of(&self.running)
     }
 
     pub(crate) fn kill(self) -> String {
@@ -106,10 +112,14 @@ impl Agent {
         self.running.wait_for(text, PATIENCE).unwrap();
     }
 
+    /// What it shows at `/metrics`.
+    pub(crate) fn metrics(&self) -> String {
+        metrics_of(&self.running)
+    }
+
     /// One value of its metrics.
     pub(crate) fn metric(&self, name: &str) -> u64 {
-        let url = format!("http://{}", after(&self.running.stderr(), "metrics at http://"));
-        let text = ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
+        let text = self.metrics();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
     }
@@ -120,6 +130,11 @@ impl Agent {
         let all = || sequences(pipeline).len() >= made;
         wait_until(PATIENCE, all).unwrap_or_else(|e| panic!("{e}: {made}\n{}", self.running.stderr()));
     }
+}
+
+fn metrics_of(running: &Running) -> String {
+    let url = format!("http://{}", after(&running.stderr(), "metrics at http://"));
+    ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap()
 }
 
 /// What a log says behind some words, up to the next space.

@@ -6,6 +6,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::records::LoadReport;
 use tidegate_tests::binary::STOP_TIMEOUT;
 use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::metrics;
 use tidegate_tests::process::{signal, wait_until};
 
 use crate::agents::{Agent, Gateway, NODE, send, sequences};
@@ -38,6 +39,9 @@ fn reports_go_in_and_commands_come_out_over_a_gateway(broker: &TestBroker) {
     send(&pipeline, 1300.0);
     agent.wait_for_quota(1300.0);
     assert_eq!(agent.metric("tidegate_edge_breaker_state{state=\"closed\"}"), 1);
+    for shown in [agent.metrics(), gateway.metrics()] {
+        assert_eq!(metrics::undocumented(&shown), [""; 0], "docs/metrics.md has all of them");
+    }
 
     // Every report that was made while there was no gateway is there, after the return.
     agent.wait_for_reports(&pipeline);

@@ -3,8 +3,8 @@
 //! ```text
 //! fleet or file ─> load ─> forecast ─> quota ─> quotas ─> back to the fleet
 //!                   └─────────┴── Observer ──┘  (page, scorecard, latency)
-//!                             └─> alerts ─> alerts ─> Alertmanager, where one is named
-//! spans of all of it ─> spans ─> an OTLP backend, likewise
+//!                             └─> alerts ─> alerts ─> the page, and Alertmanager, where one is named
+//! spans of all of it ─> the page, and an OTLP backend, likewise
 //! ```
 //!
 //! Producer, stages and page know each other only through the topics, as in production.
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::embedded::EmbeddedBroker;
 use tidegate_broker::provisioning::{self, Wanted};
 use tidegate_broker::{KafkaSettings, Stop};

@@ -1,4 +1,4 @@
-//! What the demo sees: four readers of the topics, feeding the page, the scorecard, the latency and the fleet.
+//! What the demo sees: readers of the topics, feeding the page, the scorecard, the latency and the fleet.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tidegate_broker::{From, KafkaSettings, Stop, Tail};
+use tidegate_broker::{From, KafkaSettings, RawRecord, Stop, Tail};
 use tidegate_producers::Speed;
-use tidegate_schemas::records::{Control, Forecast, LoadReport, QuotaCommand, Record};
+use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Record, Span};
 use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
-use tidegate_sinks::page::{Limits, Page};
+use tidegate_sinks::page::{Beside, Limits, Page};
 use tidegate_sinks::scorecard::Scorecard;
 use tidegate_traces::Origin;
 
 use super::latency::Latency;
 
-/// Takes a record's key and value (`None`: a tombstone), and its place in a trace.
-type Take<T> = fn(&Observer, &str, Option<T>, Option<&TraceContext>);
+/// Takes a record as it came, and what it holds; `None`: a tombstone.
+type Take<T> = fn(&Observer, &RawRecord, Option<T>);
 
 /// Shared by the readers, the feed and the summary.
 pub(crate) struct Observer {
@@ -61,33 +61,40 @@ impl Observer {
         self.from_stages.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Starts the readers, each from the end of its topic as of now; of controls, what was said before counts too.
+    /// Starts the readers, each from the end of its topic as of now; of controls and alerts, what was said before counts too.
     pub(crate) fn watch(
         self: &Arc<Self>,
         kafka: &KafkaSettings,
         ids: &Arc<dyn SchemaIds>,
         stop: &Stop,
     ) -> anyhow::Result<Vec<JoinHandle<()>>> {
+        let unhurried = kafka.unhurried();
         Ok(vec![
-            self.reader(Topic::Load, From::End, kafka, ids, stop, |o, _, report: Option<LoadReport>, _| {
+            self.reader(Topic::Load, From::End, kafka, ids, stop, |o, _, report: Option<LoadReport>| {
                 report.iter().for_each(|report| o.report(report));
             })?,
-            self.reader(Topic::Forecasts, From::End, kafka, ids, stop, |o, _, forecast: Option<Forecast>, _| {
+            self.reader(Topic::Forecasts, From::End, kafka, ids, stop, |o, _, forecast: Option<Forecast>| {
                 forecast.iter().for_each(|forecast| o.forecast(forecast));
             })?,
-            self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, _, command: Option<QuotaCommand>, trace| {
-                command.into_iter().for_each(|command| o.command(command, trace));
+            self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, raw, command: Option<QuotaCommand>| {
+                command.into_iter().for_each(|command| o.command(command, raw.trace().as_ref()));
             })?,
             self.reader(
                 Topic::Controls,
                 From::Beginning,
-                &kafka.unhurried(),
+                &unhurried,
                 ids,
                 stop,
-                |o, key, control: Option<Control>, _| {
-                    o.page.control(key, control);
+                |o, raw, control: Option<Control>| {
+                    o.page.control(&String::from_utf8_lossy(raw.key.as_deref().unwrap_or_default()), control);
                 },
             )?,
+            self.reader(Topic::Alerts, From::Beginning, &unhurried, ids, stop, |o, raw, alert: Option<Alert>| {
+                alert.iter().for_each(|alert| o.page.alert(alert, trace_id(raw)));
+            })?,
+            self.reader(Topic::Spans, From::End, &unhurried, ids, stop, |o, _, span: Option<Span>| {
+                span.iter().for_each(|span| o.page.span(span));
+            })?,
         ])
     }
 
@@ -104,9 +111,9 @@ impl Observer {
 
     fn command(&self, command: QuotaCommand, trace: Option<&TraceContext>) {
         let _hop = self.origin.hears(&self.quotas, &command.node_id, trace);
-        let latency = self.latency.answered(&command.node_id, command.sequence);
+        let latency_ms = self.latency.answered(&command.node_id, command.sequence);
         self.commands.fetch_add(1, Ordering::Relaxed);
-        self.page.command(&command, latency);
+        self.page.command(&command, Beside { latency_ms, trace: trace.map(TraceContext::trace_id) });
         // A recorded fleet has nobody who takes commands.
         self.to_fleet.send(command).unwrap_or_default();
     }
@@ -128,9 +135,8 @@ impl Observer {
                 match tail.next(Duration::from_millis(100)) {
                     Ok(None) => {}
                     Ok(Some(record)) => {
-                        let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default());
                         match record.value.as_deref().map(|value| decoder.decode::<T>(value)).transpose() {
-                            Ok(value) => take(&observer, &key, value, record.trace().as_ref()),
+                            Ok(value) => take(&observer, &record, value),
                             // Foreign bytes are dead letters of the stages; the page shows only what they took.
                             Err(_) => tracing::debug!("{topic}/{}/{}: not shown", record.partition, record.offset),
                         }
@@ -144,4 +150,9 @@ impl Observer {
             }
         })?)
     }
+}
+
+/// The trace that a record belongs to.
+fn trace_id(raw: &RawRecord) -> Option<String> {
+    raw.trace().map(|trace| trace.trace_id())
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
 use tidegate_gateway::Link;
 use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, SpoolSettings, addresses};

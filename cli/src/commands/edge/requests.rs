@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::Stop;
 use tidegate_gateway::rls;
 use tidegate_producers::admission::{Admission, AdmissionMetrics, Demand, Gate, RequestCounts};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::Stop;
 use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};

@@ -1,8 +1,9 @@
 //! `tidegate explain`: why a node got a quota.
 //!
 //! ```text
+//! --alert FINGERPRINT ─► the alert on the topic or in the recordings: its node, and when it fired
 //! --recording FILE… ─► recordings.rs ─┐
-//! the brokers ───────► topics.rs ─────┴─► Evidence ─► Case ─► the stages once more ─► Explanation ─► text.rs, or JSON
+//! the brokers ───────► topics.rs ─────┴─► Evidence ─► Case ─► the stages once more ─► Explanation ─► text/, or JSON
 //! ```
 
 mod recordings;
@@ -12,7 +13,8 @@ mod topics;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tidegate_explain::{Case, Evidence, Explanation, Stages, Wanted};
+use tidegate_broker::KafkaSettings;
+use tidegate_explain::{Alarm, Case, Evidence, Explanation, Search, Stages, Wanted};
 use tidegate_schemas::SchemaIds;
 
 use crate::args::Common;
@@ -23,15 +25,18 @@ use crate::{event_time, pipeline, shutdown};
 /// Explain one decision: what was seen, forecast and decided, and why.
 ///
 /// Takes the node's last command, or the one that --at or --sequence names, and makes it again from the reports that it
-/// depends on, by the stages of production. Without --recording everything is read from the topics. Recordings are those of
-/// `tidegate record load`, `record quotas`, `record forecasts` and, where anybody set a control, `record controls`, in any
-/// order. The model and the `[quota]` settings must be those that decided: say --config and --model as `run` was told. Exit
+/// depends on, by the stages of production; its trace and the node's alerts around it stand beside it. Without --recording everything is read from the topics. Recordings are those of
+/// `tidegate record load`, `record quotas`, `record forecasts`, `record alerts` and, where anybody set a control, `record
+/// controls`, in any order. The model and the `[quota]` settings must be those that decided: say --config and --model as `run` was told. Exit
 /// code 65: the decision did not come out the same.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Explain {
     /// The node
-    #[arg(value_name = "NODE")]
-    node: String,
+    #[arg(value_name = "NODE", required_unless_present = "alert")]
+    node: Option<String>,
+    /// The last command before this alert fired: its fingerprint, as Alertmanager and `amtool` show it
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint, conflicts_with_all = ["node", "at", "sequence"])]
+    alert: Option<String>,
     /// The command in force at this event time: RFC 3339, or ms since the epoch
     #[arg(long, value_name = "TIME", value_parser = event_time::parse, conflicts_with = "sequence")]
     at: Option<i64>,
@@ -53,9 +58,9 @@ impl Explain {
             settings.forecast.model.clone_from(&self.model);
         }
         let stages = Stages::new(pipeline::model(&settings)?, settings.quota()?);
-        let evidence = self.evidence(&settings)?;
+        let (evidence, wanted) = self.evidence(&settings)?;
         let lacks_controls = !self.recording.is_empty() && !evidence.has_controls();
-        let explanation = stages.explain(&Case::of(evidence, self.wanted())?)?;
+        let explanation = stages.explain(&Case::of(evidence, wanted)?)?;
         if common.json {
             super::say_json(&explanation)?;
         } else {
@@ -72,21 +77,51 @@ impl Explain {
         }
     }
 
-    fn evidence(&self, settings: &Settings) -> anyhow::Result<Evidence> {
+    fn evidence(&self, settings: &Settings) -> anyhow::Result<(Evidence, Wanted)> {
         let kafka = settings.kafka()?;
         let stop = shutdown::on_signals()?;
         let ids: Arc<dyn SchemaIds> = settings.schema_ids(&kafka, &stop);
-        let mut evidence = Evidence::of(&self.node, ids);
         if self.recording.is_empty() {
             super::reach(&kafka)?;
-            topics::read(&kafka, &self.node, self.wanted(), &mut evidence)?;
-        } else {
-            for file in &self.recording {
-                recordings::read(file, &mut evidence)?;
-            }
         }
-        Ok(evidence)
+        let (mut evidence, node, wanted) = match (&self.node, &self.alert) {
+            (None, Some(fingerprint)) => {
+                let alarm = self.alarm(&kafka, Search::of(fingerprint, Arc::clone(&ids)))?;
+                let (node, wanted) = (alarm.node_id().to_owned(), Wanted::At(alarm.fired_at()));
+                (Evidence::of_alert(alarm, ids), node, wanted)
+            }
+            (node, _) => {
+                let node = node.clone().unwrap_or_default();
+                (Evidence::of(&node, ids), node, self.wanted())
+            }
+        };
+        if self.recording.is_empty() {
+            topics::read(&kafka, &node, wanted, &mut evidence)?;
+        }
+        for file in &self.recording {
+            recordings::read(file, |record| evidence.take(record))?;
+        }
+        Ok((evidence, wanted))
     }
+
+    /// The alert that is asked about.
+    fn alarm(&self, kafka: &KafkaSettings, mut search: Search) -> anyhow::Result<Alarm> {
+        if self.recording.is_empty() {
+            topics::find(kafka, &mut search)?;
+        }
+        for file in &self.recording {
+            recordings::read(file, |record| search.take(&record))?;
+        }
+        Ok(search.end()?)
+    }
+}
+
+/// A fingerprint as Alertmanager shows it.
+fn fingerprint(text: &str) -> Result<String, String> {
+    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("a fingerprint has 16 hex digits".to_owned())
 }
 
 /// Not reproduced is an error, told after the explanation.

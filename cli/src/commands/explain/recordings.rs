@@ -1,4 +1,4 @@
-//! The evidence of a recording.
+//! The records of a recording.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -6,19 +6,19 @@ use std::path::Path;
 
 use anyhow::Context;
 use tidegate_broker::RawRecord;
-use tidegate_explain::Evidence;
+use tidegate_schemas::SchemaError;
 use tidegate_schemas::recording::{self, Recording};
 
 use crate::exit::{self, failure};
 use crate::progress;
 
-/// Takes every record of a file.
-pub(super) fn read(path: &Path, evidence: &mut Evidence) -> anyhow::Result<()> {
+/// Gives every record of a file to `take`.
+pub(super) fn read(path: &Path, mut take: impl FnMut(RawRecord) -> Result<(), SchemaError>) -> anyhow::Result<()> {
     let named = || path.display().to_string();
     let file = File::open(path).map_err(|e| failure(exit::NO_INPUT, format!("{}: {e}", named())))?;
     let bar = progress::bar(0, "{elapsed_precise} {pos} records read");
     for record in recording::read(BufReader::new(file)).with_context(named)? {
-        evidence.take(raw(record.with_context(named)?)).with_context(named)?;
+        take(raw(record.with_context(named)?)).with_context(named)?;
         bar.inc(1);
     }
     bar.finish_and_clear();

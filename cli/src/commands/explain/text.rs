@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use tidegate_explain::{ByResource, Explanation, Reproduced, Said, StepView, WhatModelSaid};
+use tidegate_explain::{ByResource, Explanation, Said, StepView, WhatModelSaid};
 use tidegate_forecast::{ResourceView, ScoreView, Status};
 use tidegate_schemas::records::QuotaMode;
 
@@ -14,12 +14,16 @@ const NAME: usize = 11;
 /// The whole text.
 pub(super) fn of(explanation: &Explanation) -> String {
     let mut text = Text(String::new());
+    if let Some(alert) = &explanation.alert {
+        alerts::asked(alert, &explanation.node_id, &mut text);
+    }
     head(explanation, &mut text);
     report(explanation, &mut text);
     saw(explanation, &mut text);
     said(&explanation.said, &mut text);
     decided(explanation, &mut text);
-    reproduced(explanation, &mut text);
+    alerts::beside(&explanation.alerts, &mut text);
+    reproduced::of(&explanation.reproduced, &mut text);
     text.0
 }
 
@@ -41,7 +45,8 @@ fn head(explanation: &Explanation, text: &mut Text) {
     let Explanation { node_id, sequence, timestamp, report, trace_id, .. } = explanation;
     let pool = if report.pool.is_empty() { String::new() } else { format!(" of pool {}", report.pool) };
     text.line("node", format!("{node_id}{pool}, sequence {sequence}, {}", event_time::show(*timestamp)));
-    text.line("trace", trace_id.as_deref().unwrap_or("none: the report began none"));
+    let trace = trace_id.as_ref().map(|id| format!("{id}; its spans, where it was sampled: tidegate trace {id}"));
+    text.line("trace", trace.unwrap_or_else(|| "none: the report began none".to_owned()));
     text.gap();
 }
 
@@ -86,7 +91,11 @@ fn saw(explanation: &Explanation, text: &mut Text) {
         text.line(name, format!("{resource:7}now {}; mean (highest) of {past} %", percent(view.current)));
         text.line(
             "",
-            format!("       known since {}, own scale {}", event_time::show(view.begun_ms), points(100.0 * view.scale)),
+            format!(
+                "       known since {}, own scale {:.2} points",
+                event_time::show(view.begun_ms),
+                100.0 * view.scale
+            ),
         );
         text.line("", format!("       {}", score(view)));
         name = "";
@@ -178,37 +187,8 @@ fn decided(explanation: &Explanation, text: &mut Text) {
     text.gap();
 }
 
-fn reproduced(explanation: &Explanation, text: &mut Text) {
-    let reproduced = &explanation.reproduced;
-    text.line("reproduced", verdict(reproduced));
-    for difference in &reproduced.differences {
-        let (was, is) = (&difference.recorded, &difference.recomputed);
-        text.line("", format!("{}: {was} on the topic, {is} recomputed", difference.field));
-    }
-}
-
-fn verdict(reproduced: &Reproduced) -> String {
-    let part = |name: &str, same: Option<bool>| match same {
-        Some(true) => format!("{name} byte for byte"),
-        Some(false) => format!("{name} came out otherwise"),
-        None => format!("{name} is not there to be compared"),
-    };
-    let parts = [part("the forecast", reproduced.forecast), part("the command", reproduced.quota)].join(", ");
-    let word = match (reproduced.failed(), reproduced.is_whole()) {
-        (true, _) => "no",
-        (false, true) => "yes",
-        (false, false) if reproduced.forecast.is_none() && reproduced.quota.is_none() => "not known",
-        (false, false) => "as far as can be told, yes",
-    };
-    format!("{word}: {parts}")
-}
-
 fn percent(load: f64) -> String {
     format!("{:.1} %", 100.0 * load)
-}
-
-fn points(points: f64) -> String {
-    format!("{points:.2} points")
 }
 
 /// A quota without needless decimals.
@@ -216,5 +196,7 @@ fn number(x: f64) -> String {
     format!("{x:.4}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+mod alerts;
+mod reproduced;
 #[cfg(test)]
 mod tests;

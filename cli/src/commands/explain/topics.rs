@@ -4,10 +4,11 @@
 //! load: the node's newest report ─► its pool ─► the partition of its forecasts and quotas
 //! quotas: back to the command ─► forecasts: back to its forecast
 //! command's cause ─► load: back from that report until all that the decision depends on is there
+//! alerts: whole, of the same partition
 //! ```
 
-use tidegate_broker::{BrokerError, KafkaSettings, PartitionReader};
-use tidegate_explain::{Evidence, Wanted, reach};
+use tidegate_broker::{BrokerError, KafkaSettings, PartitionReader, RawRecord};
+use tidegate_explain::{Evidence, Search, Wanted, reach};
 use tidegate_forecast::REACH_MS;
 use tidegate_schemas::Topic;
 use tidegate_schemas::partition::partition_of;
@@ -34,20 +35,40 @@ pub(super) fn read(kafka: &KafkaSettings, node: &str, wanted: Wanted, evidence: 
             back(kafka, Topic::Quotas, other, None, evidence, |evidence, _| evidence.has_command_and_before(wanted))?;
         }
     }
-    match kafka.partition_count(&kafka.topic(Topic::Controls), BROKER_PATIENCE) {
-        Ok(_) => back(kafka, Topic::Controls, 0, None, evidence, |_, _| false)?,
-        // Nobody can have said anything.
-        Err(BrokerError::MissingTopic(_)) => {}
-        Err(e) => return Err(e.into()),
-    }
+    whole(kafka, Topic::Controls, 0, evidence)?;
     let Some((cause, timestamp, sequence, partition)) = evidence.cause(wanted) else { return Ok(()) };
     let partition = partition.unwrap_or(of_outputs);
+    whole(kafka, Topic::Alerts, partition, evidence)?;
     back(kafka, Topic::Forecasts, partition, None, evidence, |evidence, _| evidence.has_forecast(sequence))?;
     let since = timestamp.saturating_sub(REACH_MS);
     tell_what_is_gone(kafka, &cause, since, evidence)?;
     back(kafka, Topic::Load, cause.partition, Some(cause.offset), evidence, |evidence, oldest| {
         evidence.has_report_before(since) || oldest.is_some_and(|at| at < since.saturating_sub(DAY_MS))
     })
+}
+
+/// Looks for an alert: in the newest records first.
+pub(super) fn find(kafka: &KafkaSettings, search: &mut Search) -> anyhow::Result<()> {
+    let name = kafka.topic(Topic::Alerts);
+    for partition in 0..kafka.partition_count(&name, BROKER_PATIENCE)? {
+        if search.is_found() {
+            break;
+        }
+        stretches(kafka, &name, partition, None, |records| {
+            records.iter().try_for_each(|record| search.take(record))?;
+            Ok(search.is_found())
+        })?;
+    }
+    Ok(())
+}
+
+/// Reads a partition whole; where the topic is missing, nobody can have said anything.
+fn whole(kafka: &KafkaSettings, topic: Topic, partition: i32, evidence: &mut Evidence) -> anyhow::Result<()> {
+    match kafka.partition_count(&kafka.topic(topic), BROKER_PATIENCE) {
+        Ok(count) if partition < count => back(kafka, topic, partition, None, evidence, |_, _| false),
+        Ok(_) | Err(BrokerError::MissingTopic(_)) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Says what cannot be read any more before all that is left is read: that takes a while where records come in small batches.
@@ -75,14 +96,25 @@ fn back(
     enough: impl Fn(&Evidence, Option<i64>) -> bool,
 ) -> anyhow::Result<()> {
     let name = kafka.topic(topic);
+    stretches(kafka, &name, partition, last, |records| {
+        records.into_iter().try_for_each(|record| evidence.take(record))?;
+        Ok(enough(evidence, evidence.oldest(&name, partition)))
+    })
+}
+
+/// Gives a partition to `take`, stretch by stretch from its end backwards, until that says that it is enough.
+fn stretches(
+    kafka: &KafkaSettings,
+    name: &str,
+    partition: i32,
+    last: Option<i64>,
+    mut take: impl FnMut(Vec<RawRecord>) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let bar = progress::bar(0, &format!("{{elapsed_precise}} reading {name}/{partition}: {{pos}} records"));
-    let mut reader = PartitionReader::open(kafka, &name, partition, last)?;
+    let mut reader = PartitionReader::open(kafka, name, partition, last)?;
     while let Some(records) = reader.back()? {
-        for record in records {
-            evidence.take(record)?;
-            bar.inc(1);
-        }
-        if enough(evidence, evidence.oldest(&name, partition)) {
+        bar.inc(records.len() as u64);
+        if take(records)? {
             break;
         }
     }

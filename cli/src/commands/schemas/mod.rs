@@ -1,6 +1,7 @@
-//! `tidegate schemas`: the catalogue, shown, checked, described and served.
+//! `tidegate schemas`: the catalogue, shown, checked, described and served; and the metrics, which are an interface as well.
 
 mod asyncapi;
+mod metrics;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,8 @@ enum Action {
     },
     /// Describe the topics as an AsyncAPI 3 document, for tools and people
     Asyncapi(asyncapi::Asyncapi),
+    /// Print every metric of every role: name, type, labels, unit, what it says (Markdown; --json for programs)
+    Metrics,
     /// Serve the schema registry's REST API, so that stock deserialisers need no other server
     Serve {
         /// Address to serve at
@@ -57,6 +60,7 @@ impl Schemas {
             Action::List => list(&kafka.prefix, common.json),
             Action::Show { what } => super::say(find(&what, &kafka.prefix)?.text.trim_end()),
             Action::Check { what, file } => check(&what, &file, &kafka.prefix, common.json),
+            Action::Metrics => metrics::run(common.json),
             Action::Asyncapi(asyncapi) => asyncapi.run(&kafka.prefix),
             Action::Serve { listen } => {
                 let stop = shutdown::on_signals()?;

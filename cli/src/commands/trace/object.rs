@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tidegate_schemas::records::{AttributeValue, Span, StatusCode};
+use tidegate_schemas::trace_tree::service;
 
-use super::waterfall::service;
 use crate::event_time;
 
 #[derive(Debug, Serialize)]

@@ -1,9 +1,9 @@
 //! A trace drawn as text: parents above their children, each span a bar on the trace's time. Pure.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use tidegate_schemas::records::{AttributeValue, Span, StatusCode};
+use tidegate_schemas::records::{Span, StatusCode};
+use tidegate_schemas::trace_tree::{in_order, service};
 
 use crate::event_time;
 
@@ -11,18 +11,6 @@ use crate::event_time;
 const BAR: usize = 48;
 /// Columns of service and operation at most.
 const NAMES: usize = 44;
-/// Spans deeper than this stand where their ancestor of that depth would have its children.
-const DEEPEST: usize = 12;
-
-/// The service that a span belongs to, as its resource says.
-pub(super) fn service(span: &Span) -> &str {
-    let named = span.resource_attributes.iter().find(|attribute| attribute.key == "service.name");
-    match named.map(|attribute| &attribute.value) {
-        Some(AttributeValue::Text(name)) => name,
-        _ => "unknown_service",
-    }
-}
-
 /// The picture; `spans` in the order of their starts, not empty.
 pub(super) fn of(trace_id: &str, spans: &[Span]) -> String {
     let start = spans.iter().map(|span| span.start_time_unix_nano).min().unwrap_or_default();
@@ -38,7 +26,7 @@ pub(super) fn of(trace_id: &str, spans: &[Span]) -> String {
         duration(end - start),
         event_time::with_micros(start)
     );
-    for (depth, span) in in_order(spans) {
+    for (depth, span) in in_order(spans, |span| &span.span_id, |span| &span.parent_span_id) {
         let name = format!("{}{} {}", "  ".repeat(depth), service(span), span.name);
         let failed = if span.status.code == StatusCode::Error { "  ERROR" } else { "" };
         let lasts = duration(span.end_time_unix_nano - span.start_time_unix_nano);
@@ -51,32 +39,6 @@ pub(super) fn of(trace_id: &str, spans: &[Span]) -> String {
         write!(text, ": {}", span.status.message).unwrap_or_default();
     }
     text
-}
-
-/// Each span below its parent, with its depth; one whose parent is missing stands at the top.
-fn in_order(spans: &[Span]) -> Vec<(usize, &Span)> {
-    let mut children: HashMap<&str, Vec<&Span>> = HashMap::new();
-    let is_here = |id: &str| spans.iter().any(|span| span.span_id == id);
-    let mut waiting: Vec<(usize, &Span)> = Vec::new();
-    for span in spans {
-        // A span that names itself as its parent has none.
-        if span.parent_span_id == span.span_id || !is_here(&span.parent_span_id) {
-            waiting.push((0, span));
-        } else {
-            children.entry(&span.parent_span_id).or_default().push(span);
-        }
-    }
-    waiting.reverse();
-    let mut ordered = Vec::with_capacity(spans.len());
-    while let Some((depth, span)) = waiting.pop() {
-        ordered.push((depth, span));
-        let below = children.remove(span.span_id.as_str()).unwrap_or_default();
-        waiting.extend(below.into_iter().rev().map(|child| ((depth + 1).min(DEEPEST), child)));
-    }
-    // What is left goes round in a circle of parents.
-    ordered
-        .extend(spans.iter().filter(|span| children.contains_key(span.parent_span_id.as_str())).map(|span| (0, span)));
-    ordered
 }
 
 fn cut(name: &str) -> String {
@@ -104,7 +66,7 @@ fn duration(nanos: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_schemas::records::{Attribute, SpanKind, SpanStatus};
+    use tidegate_schemas::records::{Attribute, AttributeValue, SpanKind, SpanStatus};
 
     use super::*;
 
@@ -148,14 +110,5 @@ mod tests {
             span("4", "1", "payment", "Charge with a name that is far too long to stand here", (10_100, 12_000)),
         ];
         insta::assert_snapshot!("waterfall", of("5b8efff798038103d269b633813fc60c", &spans));
-    }
-
-    #[test]
-    fn every_span_stands_once_whatever_its_parents_are() {
-        let at = (0, 10);
-        let spans = [span("1", "1", "a", "own parent", at), span("2", "3", "a", "x", at), span("3", "2", "a", "y", at)];
-        let mut names: Vec<&str> = in_order(&spans).iter().map(|(_, span)| span.name.as_str()).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["own parent", "x", "y"]);
     }
 }

@@ -1,12 +1,13 @@
 //! What the HTTP side shows on `/metrics`.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, Opts};
+use tidegate_broker::Registry;
 use tidegate_samples::Counts;
 
 /// Requests and samples by what became of them.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct HttpMetrics {
+pub(crate) struct HttpMetrics {
     requests: IntCounterVec,
     samples: IntCounterVec,
     scrapes: IntCounterVec,
@@ -16,7 +17,7 @@ pub(in crate::server) struct HttpMetrics {
 
 impl HttpMetrics {
     /// Registers them.
-    pub(in crate::server) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let counters = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let requests = "HTTP requests, by what they were and how they were answered";
         let scrapes = "Reports that samples did not give, by why";

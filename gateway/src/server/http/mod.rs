@@ -7,7 +7,7 @@
 //!
 //! A request that was taken is followed to its end, also where its sender has gone: what it brought is known when it is sent again.
 
-mod metrics;
+pub(crate) mod metrics;
 mod otlp;
 mod reasons;
 mod refusal;
@@ -22,7 +22,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_broker::Stop;
 use tidegate_producers::spans::SpanReceiver;
 use tidegate_samples::Mapping;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use prometheus::Registry;
+use tidegate_broker::Registry;
 use tidegate_gateway::Link;
 use tidegate_gateway::link::{Credentials, LinkSettings};
 use tidegate_schemas::records::LoadReport;

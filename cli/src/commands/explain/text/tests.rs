@@ -1,7 +1,8 @@
 //! The text as a person reads it.
 
 use tidegate_explain::{
-    ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView, Stretch, WhatModelSaid,
+    AlertState, AlertView, ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView,
+    Stretch, WhatModelSaid,
 };
 use tidegate_forecast::{PastView, ResourceView, ScoreView, Status};
 use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode};
@@ -111,13 +112,38 @@ fn explanation() -> Explanation {
             controls: vec!["alice on pool:web: maintenance".into()],
             command,
         },
+        alerts: vec![alert(AlertState::Resolved, Some(AT - 60_000)), alert(AlertState::Firing, None)],
+        alert: None,
         reproduced: Reproduced { forecast: Some(true), quota: Some(true), differences: Vec::new() },
+    }
+}
+
+fn alert(state: AlertState, ends_at: Option<i64>) -> AlertView {
+    AlertView {
+        fingerprint: "5d41402abc4b2a76".into(),
+        rule: "NodeCpuHigh".into(),
+        state,
+        starts_at: AT - 720_000,
+        fired_at: AT - 420_000,
+        ends_at,
+        summary: "node-8: CPU above 90 % of its base quota for 5 minutes".into(),
+        trace_id: None,
     }
 }
 
 #[test]
 fn an_explanation_reads_from_the_report_down_to_the_quota() {
     insta::assert_snapshot!("explained", super::of(&explanation()));
+}
+
+#[test]
+fn an_alert_that_was_asked_about_stands_above_its_decision() {
+    let explanation =
+        Explanation { alert: Some(alert(AlertState::Pending, None)), alerts: Vec::new(), ..explanation() };
+    let text = super::of(&explanation);
+    let begin: Vec<&str> = text.lines().take(5).collect();
+    insta::assert_snapshot!("asked", begin.join("\n"));
+    assert!(text.contains("alerts     none known of the node within 60 min of it"), "{text}");
 }
 
 #[test]
