@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidegate_schemas::records::Record;
-use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use tidegate_schemas::{Decoder, Topic};
 
 use crate::error::BrokerError;
@@ -79,9 +78,7 @@ fn decoded<T: Record>(decoder: &mut Decoder, record: RawRecord, job: &Job<'_>, n
             return None;
         }
     };
-    let header =
-        |name: &str| record.headers.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.as_deref());
-    let trace = header(TRACEPARENT).and_then(|parent| TraceContext::parse(parent, header(TRACESTATE)));
+    let trace = record.trace();
     let source = Source { topic: record.topic.into(), partition: record.partition, offset: record.offset };
     Some(Received { record: value, source, kafka_timestamp: record.timestamp, trace })
 }

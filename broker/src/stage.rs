@@ -144,7 +144,7 @@ impl Keyed for Alert {
 /// the records it was given per partition, in their order: never of the batch sizes, the clock or the host.
 pub trait Stage: Send {
     /// Records it reads.
-    type Input: Record;
+    type Input: Keyed;
     /// Records it publishes.
     type Output: Keyed;
 
@@ -173,6 +173,12 @@ pub trait Stage: Send {
     /// This output of this input is about to be published: for metrics, nothing may depend on it.
     fn published(&self, input: &Self::Input, output: &Self::Output) {
         let _ = (input, output);
+    }
+
+    /// Whether the trace of this output is to be recorded whatever its head decided, and all later ones of its node.
+    fn traces_whole(&self, output: &Self::Output) -> bool {
+        let _ = output;
+        false
     }
 
     /// A topic that is read beside the input, whole, by every process: the driver reads it to its end before the first

@@ -9,6 +9,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use tidegate_schemas::trace::TraceContext;
+
 use crate::arrivals::Arrivals;
 use crate::error::BrokerError;
 use crate::headers::readable;
@@ -44,6 +46,14 @@ pub struct RawRecord {
     pub value: Option<Vec<u8>>,
     /// Headers in order; those whose names are not UTF-8 are left out.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl RawRecord {
+    /// Its place in a trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::in_headers(&self.headers)
+    }
 }
 
 /// A reader of one topic.

@@ -9,6 +9,7 @@ use crate::commands::{
     backtest, completions, control, dead_letters, demo, edge, explain, gateway, record, replay, run, schemas, simulate,
     topics, trace, train, validate, watch, what_if,
 };
+use crate::config::{Share, Trace};
 use crate::exit;
 
 /// Moves the quotas of an edge fleet ahead of its load.
@@ -60,6 +61,21 @@ pub(crate) struct MetricsFlag {
     /// Serve /metrics, /live and /ready here
     #[arg(long, value_name = "ADDR", env = "TIDEGATE_METRICS_LISTEN")]
     pub(crate) metrics_listen: Option<String>,
+}
+
+/// The flag of commands that begin traces.
+#[derive(Debug, Args)]
+pub(crate) struct TraceFlag {
+    /// Record the traces of this share of the reports, as 0.01 or 1% [default: 1%]
+    #[arg(long, value_name = "SHARE", env = "TIDEGATE_TRACE_SAMPLE")]
+    pub(crate) trace_sample: Option<Share>,
+}
+
+impl TraceFlag {
+    /// The file's setting with this flag laid over it.
+    pub(crate) fn lay_over(&self, trace: &mut Trace) {
+        trace.sample = self.trace_sample.or(trace.sample);
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ use tidegate_gateway::Judge;
 use tidegate_gateway::batch::{BatchLimits, pack, unpack};
 use tidegate_gateway::proto::{Record, ReportBatch};
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::HeadSampler;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 use crate::commands::control::file;
@@ -114,7 +115,7 @@ const BATCHES: Target = Target {
         vec![input(2, &batch.payload), input(1, &plain)]
     },
     decoder: || {
-        let judge = Judge::new(&CatalogueIds, 1).unwrap_or_else(|e| unreachable!("{e}"));
+        let judge = Judge::new(&CatalogueIds, HeadSampler::new(1, 0.01)).unwrap_or_else(|e| unreachable!("{e}"));
         Box::new(move |bytes| {
             let [compression, a, b, c, d, payload @ ..] = bytes else { return false };
             let batch = ReportBatch {

@@ -12,6 +12,7 @@ mod exit;
 pub mod fuzz;
 mod http;
 mod otlp_http;
+mod own_spans;
 mod pipeline;
 mod policy_spec;
 mod progress;

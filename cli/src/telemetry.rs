@@ -13,8 +13,11 @@ use tidegate_broker::{Registry, Stop};
 use crate::http;
 
 /// Starts the log: warnings, for services also what they do; `-v` and `-vv` say more.
-pub(crate) fn start_log(verbose: u8, service: bool) {
+///
+/// Where `traced`, the same calls make spans (`own_spans.rs`).
+pub(crate) fn start_log(verbose: u8, service: bool, traced: bool) {
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::prelude::*;
     let level = match (verbose, service) {
         (0, false) => "warn",
         (0, true) => {
@@ -25,7 +28,13 @@ pub(crate) fn start_log(verbose: u8, service: bool) {
     };
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    // Spans are for the traces; the log has its lines without them.
+    let filter = match format!("{}=off", tidegate_traces::TARGET).parse() {
+        Ok(off) => filter.add_directive(off),
+        Err(_) => filter,
+    };
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi).with_filter(filter);
+    tracing_subscriber::registry().with(log).with(traced.then(tidegate_traces::layer)).init();
 }
 
 /// A part of the process that has not moved for so long is not alive; the watchdog ends it somewhat later.

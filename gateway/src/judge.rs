@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tidegate_broker::Rejection;
 use tidegate_schemas::catalogue::VERSIONS;
 use tidegate_schemas::records::{LoadReport, Span};
-use tidegate_schemas::trace::TraceContext;
+use tidegate_schemas::trace::{HeadSampler, TraceContext};
 use tidegate_schemas::{CatalogueIds, Decoder, Encoder, RecordKind, SchemaError, SchemaIds, Topic, framing};
 
 use crate::proto::Record;
@@ -31,8 +31,17 @@ pub struct Accepted {
     pub topic: Topic,
     /// Its value there.
     pub value: Bytes,
-    /// A report's place in a trace: the edge's, or a new one. A span is its own.
-    pub traceparent: Option<String>,
+    /// A report's place in a trace; a span is its own.
+    pub place: Option<Place>,
+}
+
+/// A place in a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The gateway's own.
+    pub own: TraceContext,
+    /// The edge's, where it began the trace.
+    pub parent: Option<TraceContext>,
 }
 
 /// Judges records.
@@ -41,7 +50,7 @@ pub struct Judge {
     decoder: Decoder,
     reports: Writer,
     spans: Writer,
-    trace_seed: u64,
+    head: HeadSampler,
 }
 
 /// Writes values for one topic.
@@ -71,14 +80,14 @@ impl Writer {
 }
 
 impl Judge {
-    /// One for topics whose ids come from `ids`. `trace_seed` tells runs apart.
+    /// One for topics whose ids come from `ids`; `head` begins the traces that no edge has begun.
     ///
     /// # Errors
     /// As [`SchemaIds::id_for`].
-    pub fn new(ids: &dyn SchemaIds, trace_seed: u64) -> Result<Self, SchemaError> {
+    pub fn new(ids: &dyn SchemaIds, head: HeadSampler) -> Result<Self, SchemaError> {
         let reports = Writer::new(Topic::Load, RecordKind::LoadReport, ids)?;
         let spans = Writer::new(Topic::Spans, RecordKind::Span, ids)?;
-        Ok(Self { decoder: Decoder::new(Arc::new(CatalogueIds)), reports, spans, trace_seed })
+        Ok(Self { decoder: Decoder::new(Arc::new(CatalogueIds)), reports, spans, head })
     }
 
     /// Judges a record that is here at `now_ms` (Unix ms).
@@ -98,9 +107,10 @@ impl Judge {
             .validate_in_log(Some(&record.key), Some(now_ms))
             .map_err(|e| Rejection { class: e.class(), message: e.to_string() })?;
         let value = self.reports.value(&record.value, &report).map_err(of_schema)?;
-        let begun = TraceContext::parse(record.traceparent.as_bytes(), None);
-        let trace = begun.unwrap_or_else(|| TraceContext::root(self.trace_seed, &report.node_id, report.sequence));
-        Ok(Accepted { topic: Topic::Load, value, traceparent: Some(trace.traceparent()) })
+        let parent = TraceContext::parse(record.traceparent.as_bytes(), None);
+        let begin = || self.head.begin(&report.node_id, report.sequence);
+        let own = parent.as_ref().map_or_else(begin, |parent| parent.child("gateway"));
+        Ok(Accepted { topic: Topic::Load, value, place: Some(Place { own, parent }) })
     }
 
     fn span(&mut self, record: &Record) -> Result<Accepted, Rejection> {
@@ -110,7 +120,7 @@ impl Judge {
             return Err(Rejection { class: "key-mismatch", message });
         }
         let value = self.spans.value(&record.value, &span).map_err(of_schema)?;
-        Ok(Accepted { topic: Topic::Spans, value, traceparent: None })
+        Ok(Accepted { topic: Topic::Spans, value, place: None })
     }
 }
 
@@ -146,21 +156,21 @@ mod tests {
     }
 
     fn class(record: &Record) -> &'static str {
-        Judge::new(&CatalogueIds, 1).unwrap().judge(record, NOW).unwrap_err().class
+        Judge::new(&CatalogueIds, HeadSampler::new(1, 1.0)).unwrap().judge(record, NOW).unwrap_err().class
     }
 
     #[test]
     fn a_good_report_goes_as_it_came_with_a_trace() {
         let mut record = record(&LoadReport::new("a", NOW, 10_000, 1000.0));
-        let mut judge = Judge::new(&CatalogueIds, 1).unwrap();
+        let mut judge = Judge::new(&CatalogueIds, HeadSampler::new(1, 1.0)).unwrap();
         let accepted = judge.judge(&record, NOW).unwrap();
         assert_eq!(accepted.value, record.value);
-        assert_eq!(
-            (accepted.topic, accepted.traceparent),
-            (Topic::Load, Some(TraceContext::root(1, "a", NOW).traceparent()))
-        );
-        record.traceparent = TraceContext::root(2, "a", NOW).traceparent();
-        assert_eq!(judge.judge(&record, NOW).unwrap().traceparent, Some(record.traceparent));
+        let begun = Place { own: TraceContext::root(1, "a", NOW), parent: None };
+        assert_eq!((accepted.topic, accepted.place), (Topic::Load, Some(begun)));
+        let edges = TraceContext::root(2, "a", NOW).unsampled();
+        record.traceparent = edges.traceparent();
+        let carried = Place { own: edges.child("gateway"), parent: Some(edges) };
+        assert_eq!(judge.judge(&record, NOW).unwrap().place, Some(carried));
     }
 
     #[test]
@@ -172,17 +182,17 @@ mod tests {
         let mut value = Vec::new();
         Encoder::new(Topic::Spans, RecordKind::Span, &CatalogueIds).unwrap().encode(&span, &mut value).unwrap();
         let record = Record { key: span.trace_id.clone().into(), value: value.into(), traceparent: String::new() };
-        let accepted = Judge::new(&CatalogueIds, 1).unwrap().judge(&record, NOW).unwrap();
-        assert_eq!((accepted.topic, accepted.value, accepted.traceparent), (Topic::Spans, record.value.clone(), None));
+        let accepted = Judge::new(&CatalogueIds, HeadSampler::new(1, 1.0)).unwrap().judge(&record, NOW).unwrap();
+        assert_eq!((accepted.topic, accepted.value, accepted.place), (Topic::Spans, record.value.clone(), None));
         assert_eq!(class(&Record { key: "other".into(), ..record.clone() }), "key-mismatch");
-        let accepted = Judge::new(&Hundreds, 1).unwrap().judge(&record, NOW).unwrap();
+        let accepted = Judge::new(&Hundreds, HeadSampler::new(1, 1.0)).unwrap().judge(&record, NOW).unwrap();
         assert_eq!(accepted.value[..5], [0, 0, 0, 0, 112]);
     }
 
     #[test]
     fn a_topic_of_a_registry_gets_the_registrys_id() {
         let report = LoadReport::new("a", NOW, 10_000, 1000.0);
-        let accepted = Judge::new(&Hundreds, 1).unwrap().judge(&record(&report), NOW).unwrap();
+        let accepted = Judge::new(&Hundreds, HeadSampler::new(1, 1.0)).unwrap().judge(&record(&report), NOW).unwrap();
         assert_eq!(accepted.value[..5], [0, 0, 0, 0, 101]);
         assert_eq!(Decoder::new(Arc::new(Hundreds)).decode::<LoadReport>(&accepted.value).unwrap(), report);
     }

@@ -19,6 +19,6 @@ pub mod rls;
 pub mod server;
 
 pub use error::GatewayError;
-pub use judge::{Accepted, Judge};
+pub use judge::{Accepted, Judge, Place};
 pub use link::Link;
-pub use server::{Gateway, Limits, Security, TlsFiles};
+pub use server::{Gateway, GatewaySettings, Limits, Security, TlsFiles};

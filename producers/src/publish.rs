@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tidegate_broker::{BrokerError, Outgoing, Publisher};
 use tidegate_schemas::recording::Recording;
 use tidegate_schemas::records::LoadReport;
-use tidegate_schemas::trace::{TRACEPARENT, TraceContext};
+use tidegate_schemas::trace::TRACEPARENT;
 use tidegate_schemas::{Encoder, RecordKind, SchemaIds, Topic};
+use tidegate_traces::Origin;
 
 use crate::error::ProducerError;
 use crate::sink::{RecordSink, ReportSink};
@@ -49,19 +50,19 @@ pub struct ReportPublisher<O> {
     outlet: O,
     topic: String,
     encoder: Encoder,
-    trace_seed: u64,
+    origin: Origin,
     value: Vec<u8>,
 }
 
 impl<O: Outlet> ReportPublisher<O> {
-    /// A publisher to `topic` (full name). `trace_seed` tells runs apart: the same report has another trace in each.
+    /// A publisher to `topic` (full name), with traces that `origin` begins.
     ///
     /// # Errors
     /// [`ProducerError::Schema`] where `ids` has no id; retryable while the source of ids is away.
-    pub fn new(outlet: O, topic: String, ids: &dyn SchemaIds, trace_seed: u64) -> Result<Self, ProducerError> {
+    pub fn new(outlet: O, topic: String, ids: &dyn SchemaIds, origin: Origin) -> Result<Self, ProducerError> {
         let encoder = Encoder::new(Topic::Load, RecordKind::LoadReport, ids)
             .map_err(|source| ProducerError::Schema { context: format!("topic {topic}"), source })?;
-        Ok(Self { outlet, topic, encoder, trace_seed, value: Vec::new() })
+        Ok(Self { outlet, topic, encoder, origin, value: Vec::new() })
     }
 }
 
@@ -69,7 +70,7 @@ impl<O: Outlet> ReportSink for ReportPublisher<O> {
     fn send(&mut self, report: &LoadReport) -> Result<(), ProducerError> {
         let unencodable = |source| ProducerError::Schema { context: format!("node {}", report.node_id), source };
         self.encoder.encode(report, &mut self.value).map_err(unencodable)?;
-        let traceparent = TraceContext::root(self.trace_seed, &report.node_id, report.sequence).traceparent();
+        let traceparent = self.origin.begin(&self.topic, report).traceparent();
         let record = Outgoing {
             topic: &self.topic,
             partition: None,
@@ -128,6 +129,7 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
     use tidegate_schemas::recording::RecordHeader;
+    use tidegate_schemas::trace::{HeadSampler, TraceContext};
     use tidegate_schemas::{CatalogueIds, Decoder};
 
     /// Keeps what was sent, as recordings.
@@ -172,7 +174,9 @@ mod tests {
     #[test]
     fn a_report_is_keyed_by_its_node_and_begins_a_trace() {
         let kept = Kept::default();
-        let mut publisher = ReportPublisher::new(&kept, "t.load".into(), &CatalogueIds, 3).unwrap();
+        let mut publisher =
+            ReportPublisher::new(&kept, "t.load".into(), &CatalogueIds, Origin::new("a", HeadSampler::new(3, 1.0)))
+                .unwrap();
         let mut report = LoadReport::new("a", 1_000, 10_000, 1000.0);
         report.cpu = Some(0.5);
         publisher.send(&report).unwrap();

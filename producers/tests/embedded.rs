@@ -16,7 +16,9 @@ use tidegate_producers::simulate::{Fleet, FleetOptions, drive};
 use tidegate_producers::{RecordPublisher, RecordSink, ReportPublisher, Speed};
 use tidegate_schemas::recording::{RecordHeader, Recording, RecordingWriter};
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::HeadSampler;
 use tidegate_schemas::{CatalogueIds, Decoder};
+use tidegate_traces::Origin;
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -63,7 +65,9 @@ fn a_fleet_goes_out_and_a_recording_of_it_comes_back_the_same() {
     let mut fleet = Fleet::new(FleetOptions { nodes: 20, ..FleetOptions::default() }).unwrap();
     let until = Some(fleet.options().start_ms + 600_000);
     let (clock, stop) = (SystemClock::start(), AtomicBool::new(false));
-    let mut reports = ReportPublisher::new(&publisher, "t.load".into(), &CatalogueIds, 1).unwrap();
+    let mut reports =
+        ReportPublisher::new(&publisher, "t.load".into(), &CatalogueIds, Origin::new("a", HeadSampler::new(1, 1.0)))
+            .unwrap();
     let driven = drive(&mut fleet, Speed::Max, until, &mut reports, &clock, &stop, |_| {}).unwrap();
     assert_eq!((driven.sent, driven.stopped), (20 * 60, false));
     // What no report is: null key, null value, a null header, the same header twice.

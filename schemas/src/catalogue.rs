@@ -41,7 +41,7 @@ pub struct SchemaVersion {
 }
 
 /// All versions, oldest first.
-pub const VERSIONS: [SchemaVersion; 12] = [
+pub const VERSIONS: [SchemaVersion; 13] = [
     version(1, RecordKind::LoadReport, 1, include_str!("../avro/load_report.avsc")),
     version(2, RecordKind::Forecast, 1, include_str!("../avro/forecast.avsc")),
     version(3, RecordKind::QuotaCommand, 1, include_str!("../avro/quota_command.avsc")),
@@ -54,6 +54,7 @@ pub const VERSIONS: [SchemaVersion; 12] = [
     version(10, RecordKind::Forecast, 3, include_str!("../avro/forecast_v3.avsc")),
     version(11, RecordKind::Alert, 2, include_str!("../avro/alert_v2.avsc")),
     version(12, RecordKind::Span, 2, include_str!("../avro/span_v2.avsc")),
+    version(13, RecordKind::Control, 2, include_str!("../avro/control_v2.avsc")),
 ];
 
 const fn version(id: u32, kind: RecordKind, version: u32, text: &'static str) -> SchemaVersion {

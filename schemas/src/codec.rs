@@ -94,19 +94,24 @@ impl WriterSchema {
 }
 
 /// The canonical form of a schema of others; `None` where it is none of ours for sure: apache-avro 0.22 panics at attributes
-/// that bear these names and are no whole numbers. Found by fuzzing.
+/// that bear names of Avro's own and hold something else. Found by fuzzing.
 pub(crate) fn canonical_form(schema: &Schema) -> Option<String> {
     let json = serde_json::to_value(schema).ok()?;
-    (!has_odd_number(&json)).then(|| schema.canonical_form())
+    has_canonical_form(&json).then(|| schema.canonical_form())
 }
 
-fn has_odd_number(json: &serde_json::Value) -> bool {
+/// Whether what the canonical form keeps is what Avro's specification has in its place.
+fn has_canonical_form(json: &serde_json::Value) -> bool {
     use serde_json::Value;
     match json {
-        Value::Array(all) => all.iter().any(has_odd_number),
-        Value::Object(fields) => fields.iter().any(|(name, value)| {
-            let is_number = value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok());
-            matches!(name.as_str(), "size" | "precision" | "scale") && !is_number || has_odd_number(value)
+        Value::String(_) => true,
+        Value::Array(all) => all.iter().all(has_canonical_form),
+        Value::Object(fields) => fields.iter().all(|(name, value)| match name.as_str() {
+            "size" | "precision" | "scale" => {
+                value.as_i64().is_some() || value.as_str().is_some_and(|text| text.parse::<i64>().is_ok())
+            }
+            "name" | "type" | "fields" | "symbols" | "items" | "values" | "order" => has_canonical_form(value),
+            _ => true,
         }),
         _ => false,
     }
@@ -238,7 +243,9 @@ mod tests {
 
     #[test]
     fn attributes_that_are_no_numbers_are_those_of_others() {
-        for attribute in [r#""size":"next""#, r#""precision":true"#, r#""scale":1.5"#] {
+        for attribute in
+            [r#""size":"next""#, r#""precision":true"#, r#""scale":1.5"#, r#""fields":0"#, r#""items":[{"type":null}]"#]
+        {
             let field = format!(r#"{{"name":"f",{attribute},"type":"int"}}"#);
             let text = format!(r#"{{"type":"record","name":"T","fields":[{field}]}}"#);
             let other = recognise(Schema::parse_str(&text).unwrap());

@@ -11,16 +11,27 @@ const AROUND_STAGES: &[&str] =
     &["tidegate-broker", "tidegate-forecast", "tidegate-quota", "tidegate-schemas", "tidegate-stages"];
 
 /// Each room with the rooms that it may use. Tests of a crate (dev-dependencies) are held to the same.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("tidegate-schemas", &[]),
     ("tidegate-samples", &["tidegate-otlp", "tidegate-schemas"]),
-    ("tidegate-broker", &["tidegate-schemas"]),
+    ("tidegate-broker", &["tidegate-schemas", "tidegate-traces"]),
+    ("tidegate-traces", &["tidegate-otlp", "tidegate-schemas"]),
     ("tidegate-otlp", &["tidegate-schemas"]),
-    ("tidegate-producers", &["tidegate-broker", "tidegate-otlp", "tidegate-quota", "tidegate-schemas"]),
+    (
+        "tidegate-producers",
+        &["tidegate-broker", "tidegate-otlp", "tidegate-quota", "tidegate-schemas", "tidegate-traces"],
+    ),
     ("tidegate-sinks", &["tidegate-broker", "tidegate-otlp", "tidegate-schemas"]),
     (
         "tidegate-gateway",
-        &["tidegate-broker", "tidegate-otlp", "tidegate-producers", "tidegate-samples", "tidegate-schemas"],
+        &[
+            "tidegate-broker",
+            "tidegate-otlp",
+            "tidegate-producers",
+            "tidegate-samples",
+            "tidegate-schemas",
+            "tidegate-traces",
+        ],
     ),
     ("tidegate-forecast", &["tidegate-schemas"]),
     ("tidegate-quota", &["tidegate-schemas"]),
@@ -48,6 +59,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "tidegate-schemas",
             "tidegate-sinks",
             "tidegate-stages",
+            "tidegate-traces",
         ],
     ),
     (
@@ -75,13 +87,14 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "tidegate-schemas",
             "tidegate-sinks",
             "tidegate-stages",
+            "tidegate-traces",
         ],
     ),
     ("xtask", &[]),
 ];
 
 /// Libraries that only some rooms may know.
-const ONLY_IN: [(&str, &[&str]); 7] = [
+const ONLY_IN: [(&str, &[&str]); 9] = [
     ("rdkafka", &["tidegate-broker", "tidegate-tests"]),
     ("burn", &["tidegate-forecast"]),
     ("promql-parser", &["tidegate-alerts"]),
@@ -89,6 +102,8 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
     ("tonic", &["tidegate-gateway", "tidegate-tests"]),
     ("envoy-types", &["tidegate-gateway"]),
     ("governor", &["tidegate-producers"]),
+    ("opentelemetry_sdk", &["tidegate-traces"]),
+    ("tracing-opentelemetry", &["tidegate-traces"]),
 ];
 
 /// Compares the workspace with the tables.

@@ -14,6 +14,7 @@
 //! Everything here runs on one thread; delivery reports arrive on the client's.
 
 mod exactly_once;
+mod hops;
 mod positions;
 mod publish;
 mod restoring;

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use tidegate_schemas::partition::partition_of;
 use tidegate_schemas::records::Checkpoint;
-use tidegate_schemas::trace::{TRACEPARENT, TRACESTATE, TraceContext};
+use tidegate_traces::Hop;
 
 use super::Driver;
+use super::hops::{Hops, with_trace};
 use crate::acknowledge::NO_TICKET;
 use crate::backpressure::Backpressure;
 use crate::dead_letters::DeadLetter;
@@ -37,8 +38,9 @@ impl<S: Stage> Driver<'_, S> {
                 Item::Dead(letter) => order.push(Slot::Dead(letter)),
             }
         }
-        let verdicts = self.stage.process(&run);
-        self.publish(&order, &run, &verdicts)?;
+        let mut hops = self.hops(&run);
+        let verdicts = hops.batch.within(|| self.stage.process(&run));
+        self.publish(&order, &run, &verdicts, &mut hops)?;
         self.metrics.note_hops(run.iter().map(|received| received.kafka_timestamp));
         timer.observe_duration();
         Ok(())
@@ -50,6 +52,7 @@ impl<S: Stage> Driver<'_, S> {
         order: &[Slot],
         run: &[Received<S::Input>],
         verdicts: &[(usize, Verdict<S::Output>)],
+        hops: &mut Hops,
     ) -> Result<(), BrokerError> {
         let mut verdicts = verdicts.iter().peekable();
         let mut counts = Counts::default();
@@ -64,7 +67,8 @@ impl<S: Stage> Driver<'_, S> {
                     while let Some((_, verdict)) = verdicts.next_if(|(of, _)| of == index) {
                         of_this.push(verdict);
                     }
-                    self.publish_one(&run[*index], &of_this, &mut counts)?;
+                    let hop = hops.of(*index);
+                    self.publish_one(&run[*index], &of_this, hop, &mut counts)?;
                 }
             }
         }
@@ -76,6 +80,7 @@ impl<S: Stage> Driver<'_, S> {
         &mut self,
         received: &Received<S::Input>,
         verdicts: &[&Verdict<S::Output>],
+        mut hop: Option<Hop>,
         counts: &mut Counts,
     ) -> Result<(), BrokerError> {
         let source = &received.source;
@@ -108,7 +113,7 @@ impl<S: Stage> Driver<'_, S> {
                     self.stage.published(&received.record, output);
                     self.encoder.encode(output, &mut self.bytes)?;
                     self.metrics.output_bytes.inc_by(self.bytes.len() as u64);
-                    let trace = received.trace.as_ref().map(|t| t.child(self.stage.name()));
+                    let trace = self.trace_of(received, output, &mut hop);
                     let record = Outgoing {
                         topic: &self.output,
                         partition: Some(partition_of(output.partition_key().as_bytes(), self.output_partitions)),
@@ -165,7 +170,7 @@ impl<S: Stage> Driver<'_, S> {
         self.send_letter(&DeadLetter::of_raw(record, source.clone(), rejection), ticket)
     }
 
-    fn is_live(&self, partition: i32, offset: i64) -> bool {
+    pub(super) fn is_live(&self, partition: i32, offset: i64) -> bool {
         self.resume.get(&partition).is_some_and(|resume| offset >= *resume)
     }
 
@@ -226,15 +231,4 @@ impl Counts {
         status.outputs.fetch_add(self.outputs, Ordering::Relaxed);
         status.restored.fetch_add(self.rebuilt, Ordering::Relaxed);
     }
-}
-
-/// Adds the trace headers to a record and sends it.
-fn with_trace<T>(trace: Option<&TraceContext>, record: Outgoing<'_>, send: impl FnOnce(&Outgoing<'_>) -> T) -> T {
-    let Some(trace) = trace else { return send(&record) };
-    let parent = trace.traceparent();
-    let mut headers = vec![(TRACEPARENT, Some(parent.as_bytes()))];
-    if let Some(state) = trace.tracestate() {
-        headers.push((TRACESTATE, Some(state.as_bytes())));
-    }
-    send(&Outgoing { headers: &headers, ..record })
 }

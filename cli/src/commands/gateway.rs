@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use tidegate_broker::Registry;
+use tidegate_gateway::GatewaySettings;
 
-use crate::args::{Common, MetricsFlag};
+use crate::args::{Common, MetricsFlag, TraceFlag};
 use crate::config::Settings;
-use crate::{http, shutdown, telemetry};
+use crate::{http, own_spans, shutdown, telemetry};
 
 /// Where edges are awaited, if nothing else is said.
 const LISTEN: &str = "127.0.0.1:4600";
@@ -75,6 +76,8 @@ pub(crate) struct Gateway {
     #[arg(long, value_name = "N", help_heading = "Limits")]
     max_sampled_nodes: Option<usize>,
     #[command(flatten)]
+    trace: TraceFlag,
+    #[command(flatten)]
     metrics: MetricsFlag,
 }
 
@@ -95,7 +98,10 @@ impl Gateway {
         super::reach(&kafka)?;
         let registry = Registry::new();
         let ids = settings.schema_ids(&kafka, &stop);
-        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, limits, security, mapping, &registry, &stop)?;
+        let _spans = own_spans::to_kafka(&kafka, &ids, &registry)?;
+        let head = settings.trace.head(own_spans::seed());
+        let served = GatewaySettings { limits, security, mapping, head };
+        let gateway = tidegate_gateway::Gateway::start(&kafka, ids, served, &registry, &stop)?;
         telemetry::serve(
             self.metrics.metrics_listen.as_ref().or(settings.metrics_listen.as_ref()),
             registry,
@@ -109,6 +115,7 @@ impl Gateway {
     /// The file's settings with this command's flags laid over them.
     fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
+        self.trace.lay_over(&mut settings.trace);
         let gateway = &mut settings.gateway;
         gateway.listen = self.listen.clone().or(gateway.listen.take());
         gateway.tls_cert = self.tls_cert.clone().or(gateway.tls_cert.take());

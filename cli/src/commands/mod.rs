@@ -35,7 +35,8 @@ pub(crate) const BROKER_PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the command.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
     let service = matches!(cli.command, Command::Run(_) | Command::Edge(_) | Command::Gateway(_));
-    telemetry::start_log(cli.common.verbose, service);
+    let traced = service || matches!(cli.command, Command::Demo(_) | Command::Simulate(_) | Command::Replay(_));
+    telemetry::start_log(cli.common.verbose, service, traced);
     let common = cli.common;
     match cli.command {
         Command::Demo(demo) => demo.run(&common),

@@ -4,18 +4,19 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tidegate_broker::{Deliveries, Publisher, Stop};
+use tidegate_broker::{Deliveries, Publisher, Registry, Stop};
 use tidegate_producers::clock::SystemClock;
 use tidegate_producers::csv::CsvOptions;
 use tidegate_producers::publish::RecordOptions;
 use tidegate_producers::replay::{Event, Source, Summary, Target, replay};
 use tidegate_producers::{RecordPublisher, RecordSink, ReportPublisher, ReportSink, Speed};
 use tidegate_schemas::Topic;
+use tidegate_traces::Origin;
 
-use crate::args::Common;
+use crate::args::{Common, TraceFlag};
 use crate::config::Settings;
 use crate::exit::{self, failure};
-use crate::{progress, shutdown};
+use crate::{own_spans, progress, shutdown};
 
 /// Lines named one by one before the rest is only counted.
 const NAMED_LINES: u64 = 20;
@@ -47,11 +48,14 @@ pub(crate) struct Replay {
     /// Tells runs apart in traces
     #[arg(long, default_value_t = 1, hide = true)]
     trace_seed: u64,
+    #[command(flatten)]
+    trace: TraceFlag,
 }
 
 impl Replay {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
-        let settings = Settings::load(common)?;
+        let mut settings = Settings::load(common)?;
+        self.trace.lay_over(&mut settings.trace);
         let kafka = settings.kafka()?;
         let options = CsvOptions { base_quota: self.base_quota, ..CsvOptions::default() };
         let source = Source::open(&self.file, options)?;
@@ -68,8 +72,10 @@ impl Replay {
         let deliveries = Arc::new(Deliveries::default());
         let publisher = Arc::new(Publisher::new(&kafka, Arc::<Deliveries>::clone(&deliveries))?);
         let ids = settings.schema_ids(&kafka, &stop);
+        let origin = Origin::new("tidegate-replay", settings.trace.head(self.trace_seed));
+        let _spans = own_spans::to_kafka(&kafka, &ids, &Registry::new())?;
         let mut target = Target {
-            reports: ReportPublisher::new(Arc::clone(&publisher), load, &*ids, self.trace_seed)?,
+            reports: ReportPublisher::new(Arc::clone(&publisher), load, &*ids, origin)?,
             records: RecordPublisher::new(Arc::clone(&publisher), self.record_options()),
         };
         let done = self.publish(source, &mut target, &stop)?;

@@ -10,7 +10,7 @@ use tidegate_sinks::registry;
 use crate::args::{Common, MetricsFlag};
 use crate::config::{BodyCompression, Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
-use crate::{http, shutdown, telemetry, watchdog};
+use crate::{http, own_spans, shutdown, telemetry, watchdog};
 
 /// Run the processors and sinks.
 ///
@@ -92,6 +92,7 @@ impl Run {
         }
         let metrics = Registry::new();
         let ids = settings.schema_ids(&kafka, &stop);
+        let _spans = own_spans::to_kafka(&kafka, &ids, &metrics)?;
         let pipeline = Pipeline { settings: &settings, kafka: &kafka, ids, registry: &metrics, stop: &stop };
         let mut running = Vec::new();
         for work in self.wanted(&settings) {

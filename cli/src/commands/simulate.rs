@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Stop, Tail};
+use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Registry, Stop, Tail};
 use tidegate_producers::clock::SystemClock;
 use tidegate_producers::csv::CsvFile;
 use tidegate_producers::simulate::{DEFAULT_START_MS, Fleet, FleetOptions, drive};
 use tidegate_producers::{ReportPublisher, Speed};
 use tidegate_schemas::records::QuotaCommand;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
+use tidegate_traces::Origin;
 
-use crate::args::Common;
+use crate::args::{Common, TraceFlag};
 use crate::config::Settings;
 use crate::exit::{self, failure};
-use crate::{event_time, progress, shutdown};
+use crate::{event_time, own_spans, progress, shutdown};
 
 /// Quota, × base quota, that no demand reaches.
 const UNBOUND: f64 = 1e6;
@@ -44,6 +45,8 @@ pub(crate) struct Simulate {
     /// Write a CSV file instead of publishing (gzip where its name ends in .gz); wants --for
     #[arg(long, value_name = "FILE", requires = "duration", conflicts_with_all = ["no_quotas", "speed"])]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    trace: TraceFlag,
 }
 
 /// The fleet, for `simulate` and `demo`.
@@ -95,7 +98,8 @@ impl Simulate {
         if let Some(path) = &self.to {
             return self.write(path, common);
         }
-        let settings = Settings::load(common)?;
+        let mut settings = Settings::load(common)?;
+        self.trace.lay_over(&mut settings.trace);
         let kafka = settings.kafka()?;
         let start = self.start();
         let mut fleet = self.fleet.fleet(start)?;
@@ -104,10 +108,13 @@ impl Simulate {
         super::reach(&kafka)?;
         let topic = kafka.topic(Topic::Load);
         kafka.partition_count(&topic, super::BROKER_PATIENCE)?;
-        let quotas = if self.no_quotas { None } else { Some(subscribe(&kafka, Arc::clone(&ids), &stop)?) };
+        let origin = Origin::new("tidegate-simulate", settings.trace.head(self.fleet.seed));
+        let _spans = own_spans::to_kafka(&kafka, &ids, &Registry::new())?;
+        let listens = !self.no_quotas;
+        let quotas = listens.then(|| subscribe(&kafka, Arc::clone(&ids), origin.clone(), &stop)).transpose()?;
         let deliveries = Arc::new(Deliveries::default());
         let publisher = Arc::new(Publisher::new(&kafka, Arc::<Deliveries>::clone(&deliveries))?);
-        let mut sink = ReportPublisher::new(Arc::clone(&publisher), topic, &*ids, self.fleet.seed)?;
+        let mut sink = ReportPublisher::new(Arc::clone(&publisher), topic, &*ids, origin)?;
         let until = self.duration.map(|d| start.saturating_add(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)));
         let length = until.map_or(0, |end| (end - start).max(0) / 1000).cast_unsigned();
         let bar = progress::bar(length, "{elapsed_precise} {wide_bar} {pos} of {len} s simulated");
@@ -167,16 +174,23 @@ pub(crate) fn take(commands: &Receiver<QuotaCommand>, fleet: &mut Fleet) {
 }
 
 /// Reads quota commands from now on, on a thread of its own.
-fn subscribe(kafka: &KafkaSettings, ids: Arc<dyn SchemaIds>, stop: &Stop) -> anyhow::Result<Receiver<QuotaCommand>> {
-    let mut tail = Tail::topic(kafka, &kafka.topic(Topic::Quotas), From::End)?;
+fn subscribe(
+    kafka: &KafkaSettings,
+    ids: Arc<dyn SchemaIds>,
+    origin: Origin,
+    stop: &Stop,
+) -> anyhow::Result<Receiver<QuotaCommand>> {
+    let topic = kafka.topic(Topic::Quotas);
+    let mut tail = Tail::topic(kafka, &topic, From::End)?;
     let (sender, receiver) = channel();
     let stop = stop.clone();
     std::thread::Builder::new().name("quotas".into()).spawn(move || {
         let mut decoder = Decoder::new(ids);
         while !stop.is_set() {
             match tail.next(Duration::from_millis(100)) {
-                Ok(Some(record)) => match decoder.decode(record.value.as_deref().unwrap_or_default()) {
+                Ok(Some(record)) => match decoder.decode::<QuotaCommand>(record.value.as_deref().unwrap_or_default()) {
                     Ok(command) => {
+                        let _hop = origin.hears(&topic, &command.node_id, record.trace().as_ref());
                         if sender.send(command).is_err() {
                             return;
                         }

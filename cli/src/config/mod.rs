@@ -31,6 +31,7 @@ use serde::Deserialize;
 use tidegate_broker::registry::RegistryClient;
 use tidegate_broker::{Compression, KafkaSettings, Stop};
 use tidegate_quota::Settings as QuotaSettings;
+use tidegate_schemas::trace::HeadSampler;
 use tidegate_schemas::{CatalogueIds, SchemaIds};
 
 use crate::args::Common;
@@ -71,6 +72,30 @@ pub(crate) struct Settings {
     pub(crate) export: Export,
     pub(crate) edge: Edge,
     pub(crate) gateway: Gateway,
+    pub(crate) trace: Trace,
+}
+
+/// Spans of our own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Trace {
+    /// Share of the reports whose traces are recorded.
+    pub(crate) sample: Option<Share>,
+}
+
+/// Of all traces that begin here, where nothing else is set.
+const SAMPLED: f64 = 0.01;
+
+impl Trace {
+    /// All traces are recorded, where nothing else is set.
+    pub(crate) fn sample_all(&mut self) {
+        self.sample = self.sample.or("1".parse().ok());
+    }
+
+    /// Begins traces that differ from those of other seeds.
+    pub(crate) fn head(&self, seed: u64) -> HeadSampler {
+        HeadSampler::new(seed, self.sample.map_or(SAMPLED, Share::get))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

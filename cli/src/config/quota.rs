@@ -35,6 +35,13 @@ enum NumberOrText {
     Text(String),
 }
 
+impl Share {
+    /// As a number: 0.01 of 1 %.
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+}
+
 impl FromStr for Share {
     type Err = String;
 

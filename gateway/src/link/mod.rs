@@ -23,7 +23,9 @@ use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::edge::Parcel;
 use tidegate_producers::spans::SpanMetrics;
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
+use tidegate_traces::Origin;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -45,8 +47,19 @@ const WAITING: usize = 64;
 const FINISH: Duration = Duration::from_secs(3);
 const FINISH_THREAD: Duration = Duration::from_secs(6);
 
-/// What becomes of a quota command: its framed bytes, and whether it is older than this link.
-pub type OnUpdate = Box<dyn FnMut(&[u8], bool) + Send>;
+/// A quota command that a gateway passed on.
+#[derive(Debug, Clone, Copy)]
+pub struct Update<'a> {
+    /// Its framed bytes.
+    pub value: &'a [u8],
+    /// Whether it is older than this link.
+    pub kept: bool,
+    /// Its place in a trace.
+    pub trace: Option<&'a TraceContext>,
+}
+
+/// What becomes of a quota command.
+pub type OnUpdate = Box<dyn FnMut(Update<'_>) + Send>;
 
 /// How to reach the centre.
 #[derive(Debug, Clone)]
@@ -63,8 +76,8 @@ pub struct LinkSettings {
     pub spool: Option<SpoolSettings>,
     /// Whether spans go over it, too.
     pub has_spans: bool,
-    /// Tells the traces of this process from those of others.
-    pub trace_seed: u64,
+    /// Begins the traces of its reports.
+    pub origin: Origin,
 }
 
 /// What is handed to the thread.

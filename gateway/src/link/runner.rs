@@ -9,9 +9,8 @@
 use std::time::Duration;
 
 use tidegate_producers::edge::{Breaker, BreakerState, Parcel, Permission, Transition};
-use tidegate_schemas::Encoder;
 use tidegate_schemas::records::LoadReport;
-use tidegate_schemas::trace::TraceContext;
+use tidegate_schemas::{Encoder, Topic};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
@@ -170,7 +169,7 @@ impl Runner {
             tracing::error!("a report is left out: {e}");
             return;
         }
-        let trace = TraceContext::root(self.settings.trace_seed, &report.node_id, report.sequence);
+        let trace = self.settings.origin.begin(Topic::Load.short_name(), report);
         let key = report.node_id.clone().into_bytes();
         self.stores.reports.push(vec![Parcel { key, value, traceparent: trace.traceparent(), spooled: None }]);
     }

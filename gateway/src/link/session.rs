@@ -7,12 +7,14 @@
 use std::time::Duration;
 
 use tidegate_producers::edge::Parcel;
+use tidegate_schemas::trace::TraceContext;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status, Streaming};
 
 use super::FINISH;
+use super::Update;
 use super::address::with_causes;
 use super::runner::{Ended, Runner};
 use crate::batch::pack;
@@ -126,7 +128,10 @@ impl Runner {
                 self.acknowledged(&ack);
             }
             update = streams.updates.message(), if !streams.moving => match next(update) {
-                Ok(update) => (self.on_update)(&update.value, update.kept),
+                Ok(QuotaUpdate { value, kept, traceparent, tracestate, .. }) => {
+                    let trace = TraceContext::parse(traceparent.as_bytes(), Some(tracestate.as_bytes()));
+                    (self.on_update)(Update { value: &value, kept, trace: trace.as_ref() });
+                }
                 // What is on the way may still be acknowledged: the other stream tells when it has ended, too.
                 Err(Ended::Moved) => streams.moving = true,
                 Err(ended) => return Err(ended),

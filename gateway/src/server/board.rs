@@ -24,8 +24,17 @@ pub(super) struct Board {
 
 #[derive(Debug, Default)]
 struct Posts {
-    last: HashMap<Bytes, Bytes>,
+    last: HashMap<Bytes, Post>,
     watchers: HashMap<Bytes, Vec<Arc<Due>>>,
+}
+
+/// A command as it stands on the topic.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Post {
+    pub(super) value: Bytes,
+    /// Its place in a trace, as its headers have it.
+    pub(super) traceparent: String,
+    pub(super) tracestate: String,
 }
 
 /// What one watcher is still to be told.
@@ -38,7 +47,7 @@ struct Due {
 #[derive(Debug, Default)]
 struct Changes {
     order: VecDeque<Bytes>,
-    newest: HashMap<Bytes, (Bytes, bool)>,
+    newest: HashMap<Bytes, (Post, bool)>,
 }
 
 /// Who waits for the commands of some nodes.
@@ -57,16 +66,16 @@ impl Default for Board {
 
 impl Board {
     /// A command, or a tombstone, of a node: the newest there is.
-    pub(super) fn post(&self, key: Bytes, value: Option<Bytes>) {
+    pub(super) fn post(&self, key: Bytes, post: Option<Post>) {
         let mut posts = lock(&self.posts);
-        let Some(value) = value else {
+        let Some(post) = post else {
             posts.last.remove(&key);
             return;
         };
         for watcher in posts.watchers.get(&key).into_iter().flatten() {
-            watcher.tell(&key, &value, false);
+            watcher.tell(&key, &post, false);
         }
-        posts.last.insert(key, value);
+        posts.last.insert(key, post);
     }
 
     /// The topic was read to its end as it was at the start.
@@ -101,8 +110,8 @@ impl Board {
         let due = Arc::new(Due::default());
         let mut posts = lock(&self.posts);
         for key in &keys {
-            if let Some(value) = posts.last.get(key) {
-                due.tell(key, value, true);
+            if let Some(post) = posts.last.get(key) {
+                due.tell(key, post, true);
             }
             posts.watchers.entry(key.clone()).or_default().push(Arc::clone(&due));
         }
@@ -112,9 +121,9 @@ impl Board {
 }
 
 impl Due {
-    fn tell(&self, key: &Bytes, value: &Bytes, kept: bool) {
+    fn tell(&self, key: &Bytes, post: &Post, kept: bool) {
         let mut changes = lock(&self.changes);
-        if changes.newest.insert(key.clone(), (value.clone(), kept)).is_none() {
+        if changes.newest.insert(key.clone(), (post.clone(), kept)).is_none() {
             changes.order.push_back(key.clone());
         }
         drop(changes);
@@ -124,8 +133,8 @@ impl Due {
     fn take(&self) -> Option<QuotaUpdate> {
         let mut changes = lock(&self.changes);
         let key = changes.order.pop_front()?;
-        let (value, kept) = changes.newest.remove(&key)?;
-        Some(QuotaUpdate { key, value, kept })
+        let (Post { value, traceparent, tracestate }, kept) = changes.newest.remove(&key)?;
+        Some(QuotaUpdate { key, value, kept, traceparent, tracestate })
     }
 }
 
@@ -136,8 +145,8 @@ impl Watcher {
             return;
         }
         let mut posts = lock(&self.board.posts);
-        if let Some(value) = posts.last.get(&key) {
-            self.due.tell(&key, value, true);
+        if let Some(post) = posts.last.get(&key) {
+            self.due.tell(&key, post, true);
         }
         posts.watchers.entry(key.clone()).or_default().push(Arc::clone(&self.due));
         drop(posts);

@@ -7,7 +7,7 @@ fn told(watcher: &Watcher) -> Vec<(Bytes, Bytes, bool)> {
 }
 
 fn post(board: &Board, key: &'static str, value: &'static str) {
-    board.post(key.into(), Some(value.into()));
+    board.post(key.into(), Some(Post { value: value.into(), ..Post::default() }));
 }
 
 #[test]

@@ -12,8 +12,9 @@ use std::time::Duration;
 use tidegate_broker::{
     BrokerError, DeadLetter, DeadLetterBox, KafkaSettings, Outgoing, Publisher, RawRecord, Rejection, Source,
 };
-use tidegate_schemas::trace::TRACEPARENT;
+use tidegate_schemas::trace::{HeadSampler, TRACEPARENT};
 use tidegate_schemas::{SchemaIds, Topic, partition};
+use tidegate_traces::{Hop, Operation, Step};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::Status;
 
@@ -24,7 +25,7 @@ use super::tickets::{Outcome, Tickets};
 use crate::batch::{BadBatch, unpack};
 use crate::clock::now_ms;
 use crate::error::GatewayError;
-use crate::judge::{Judge, topic_of};
+use crate::judge::{Judge, Place, topic_of};
 use crate::proto::{Record, ReportAck, ReportBatch};
 
 /// Name of the gateway in dead letters.
@@ -67,6 +68,8 @@ impl Destination {
 pub(super) struct Taken {
     ack: ReportAck,
     outcome: oneshot::Receiver<Outcome>,
+    /// Of its sampled reports, until they are acknowledged.
+    hops: Vec<Hop>,
     _counted: Counted,
 }
 
@@ -75,7 +78,7 @@ impl Intake {
     pub(super) fn new(
         kafka: &KafkaSettings,
         ids: &dyn SchemaIds,
-        limits: Limits,
+        (limits, head): (Limits, HeadSampler),
         doorman: Arc<Doorman>,
         metrics: GatewayMetrics,
     ) -> Result<Self, GatewayError> {
@@ -89,7 +92,7 @@ impl Intake {
             letters: DeadLetterBox::new(kafka, STAGE)?,
             load,
             spans,
-            judge: Judge::new(ids, now_ms().unsigned_abs())?,
+            judge: Judge::new(ids, head)?,
             limits,
             doorman,
             metrics,
@@ -137,12 +140,15 @@ impl Intake {
         let _counted = Counted::of(self.metrics.in_flight.clone());
         let mut judge = self.judge.clone();
         let mut ack = ReportAck { id, ..ReportAck::default() };
-        let mut sent = 0;
+        let (mut sent, mut hops) = (0, Vec::new());
         let ended = records.iter().try_for_each(|record| {
             match judge.judge(record, now_ms()) {
                 Ok(accepted) => {
                     ack.accepted += 1;
-                    let trace = accepted.traceparent.as_ref().map(|trace| (TRACEPARENT, Some(trace.as_bytes())));
+                    let place = accepted.place.as_ref();
+                    hops.extend(place.and_then(|place| self.hop(record, place)));
+                    let trace = place.map(|place| place.own.traceparent());
+                    let trace = trace.as_ref().map(|trace| (TRACEPARENT, Some(trace.as_bytes())));
                     let outgoing = Outgoing {
                         topic: &self.destination(accepted.topic).topic,
                         key: Some(&record.key),
@@ -164,7 +170,20 @@ impl Intake {
             Ok(())
         });
         self.tickets.close(ticket, records.len() - sent, ended);
-        Taken { ack, outcome, _counted }
+        Taken { ack, outcome, hops, _counted }
+    }
+
+    /// The span of a report's way to Kafka, where its trace is sampled.
+    fn hop(&self, record: &Record, place: &Place) -> Option<Hop> {
+        let step = Step {
+            service: "tidegate-gateway",
+            operation: Operation::Send,
+            topic: &self.load.topic,
+            key: std::str::from_utf8(&record.key).unwrap_or_default(),
+            at: None,
+            group: None,
+        };
+        place.own.is_sampled().then(|| Hop::begin(&step, &place.own, place.parent.as_ref()))
     }
 
     /// The letter's source is where the record would have gone, so that a replay sends it there; it has no offset.
@@ -189,8 +208,9 @@ impl Intake {
 
     /// Waits until Kafka has all of a batch.
     pub(super) async fn acknowledgement(&self, taken: Taken) -> Result<ReportAck, Status> {
-        let Taken { ack, outcome, .. } = taken;
+        let Taken { ack, outcome, hops, .. } = taken;
         let failed = |why: String| {
+            hops.iter().for_each(|hop| hop.failed(&why));
             self.metrics.batches.with_label_values(&["failed"]).inc();
             tracing::warn!("a batch did not reach Kafka: {why}");
             Status::unavailable(format!("the batch did not reach Kafka: {why}"))

@@ -36,6 +36,7 @@ use tidegate_broker::{BrokerError, KafkaSettings, Registry, Stop};
 use tidegate_producers::spans::{SpanMetrics, SpanReceiver};
 use tidegate_samples::Mapping;
 use tidegate_schemas::SchemaIds;
+use tidegate_schemas::trace::HeadSampler;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
@@ -68,6 +69,19 @@ const HEADER_BYTES: u32 = 16 * 1024;
 /// How often the word to stop is looked for.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How a gateway serves.
+#[derive(Debug)]
+pub struct GatewaySettings {
+    /// What it takes at most.
+    pub limits: Limits,
+    /// Who may join.
+    pub security: Security,
+    /// What samples of others are.
+    pub mapping: Mapping,
+    /// Begins the traces of reports that come without one.
+    pub head: HeadSampler,
+}
+
 /// A gateway that is about to serve.
 #[derive(Debug)]
 pub struct Gateway {
@@ -83,29 +97,29 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Asks the brokers for the topics and begins to read the quotas. `mapping` says what samples of others are.
+    /// Asks the brokers for the topics and begins to read the quotas.
     ///
     /// # Errors
     /// What is wrong with the files of `security`; what Kafka, the source of schema ids or the registry of metrics says.
     pub fn start(
         kafka: &KafkaSettings,
         ids: Arc<dyn SchemaIds>,
-        limits: Limits,
-        security: Security,
-        mapping: Mapping,
+        settings: GatewaySettings,
         registry: &Registry,
         stop: &Stop,
     ) -> Result<Self, GatewayError> {
+        let GatewaySettings { limits, security, mapping, head } = settings;
         let metrics = GatewayMetrics::register(registry)?;
         let doorman = Arc::new(Doorman::new(security)?);
         let board = Arc::new(Board::default());
-        let intake = Arc::new(Intake::new(kafka, &*ids, limits, Arc::clone(&doorman), metrics.clone())?);
+        let intake =
+            Arc::new(Intake::new(kafka, &*ids, (limits, head.clone()), Arc::clone(&doorman), metrics.clone())?);
         let spans = SpanReceiver::new(kafka, &*ids, SpanMetrics::register(registry)?, None)?;
         let loads = Arc::new(Loads::new(Arc::clone(&intake))?);
         let http = Http::new(Arc::clone(&intake), Arc::clone(&loads), mapping.clone(), spans, limits, registry, stop)?;
         let rlqs = rlqs::Shared::new(mapping, Arc::clone(&intake), loads, Arc::clone(&board), limits, metrics.clone());
         let (http, rlqs) = (Arc::new(http), Arc::new(rlqs));
-        let quotas = quotas::follow(kafka, ids, Arc::clone(&board), metrics.clone(), stop)?;
+        let quotas = quotas::follow(kafka, ids, Arc::clone(&board), head, metrics.clone(), stop)?;
         Ok(Self { intake, board, doorman, limits, metrics, http, rlqs, quotas, stop: stop.clone() })
     }
 

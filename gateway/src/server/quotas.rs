@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! quotas ─ Tail ─> Ids (the topic's id in the header becomes the catalogue's) ─> Board
+//!             └─> a node is to be traced whole: so are the reports that are made here of it (HeadSampler)
 //! ```
 
 use std::collections::HashMap;
@@ -10,10 +11,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidegate_broker::{BrokerError, From, KafkaSettings, Stop, Tail};
+use tidegate_broker::{BrokerError, From, KafkaSettings, RawRecord, Stop, Tail};
+use tidegate_schemas::trace::{HeadSampler, TraceContext};
 use tidegate_schemas::{SchemaError, SchemaIds, Topic, framing};
 
-use super::board::Board;
+use super::board::{Board, Post};
 use super::metrics::GatewayMetrics;
 use crate::error::GatewayError;
 
@@ -25,6 +27,7 @@ pub(super) fn follow(
     kafka: &KafkaSettings,
     ids: Arc<dyn SchemaIds>,
     board: Arc<Board>,
+    head: HeadSampler,
     metrics: GatewayMetrics,
     stop: &Stop,
 ) -> Result<JoinHandle<Result<(), BrokerError>>, GatewayError> {
@@ -33,15 +36,7 @@ pub(super) fn follow(
     let reading = move || {
         while !stop.is_set() {
             match tail.next(LOOK) {
-                Ok(Some(record)) => {
-                    if let Some(key) = record.key {
-                        match record.value.map(|value| ids.in_catalogue(value)) {
-                            // What no edge can read leaves what they had.
-                            Some(None) => {}
-                            value => board.post(key.into(), value.flatten()),
-                        }
-                    }
-                }
+                Ok(Some(record)) => take(record, &mut ids, &board, &head),
                 Ok(None) => {}
                 Err(e) => {
                     stop.stop();
@@ -58,6 +53,26 @@ pub(super) fn follow(
     };
     let named = std::thread::Builder::new().name("quotas".into());
     named.spawn(reading).map_err(|source| GatewayError::Start { what: "start a thread", source })
+}
+
+/// Posts a command, or its tombstone.
+fn take(record: RawRecord, ids: &mut Ids, board: &Board, head: &HeadSampler) {
+    let trace = record.trace();
+    let (Some(key), value) = (record.key, record.value) else { return };
+    if let Ok(node_id) = std::str::from_utf8(&key) {
+        head.trace_whole(node_id, trace.as_ref().is_some_and(TraceContext::is_whole));
+    }
+    let state = || trace.as_ref().and_then(TraceContext::tracestate).unwrap_or_default().to_owned();
+    let post = |value| Post {
+        value,
+        traceparent: trace.as_ref().map(TraceContext::traceparent).unwrap_or_default(),
+        tracestate: state(),
+    };
+    match value.map(|value| ids.in_catalogue(value)) {
+        // What no edge can read leaves what they had.
+        Some(None) => {}
+        value => board.post(key.into(), value.flatten().map(post)),
+    }
 }
 
 /// An edge knows the ids of the catalogue alone; those of the topic may be a registry's.

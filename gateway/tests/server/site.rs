@@ -9,9 +9,10 @@ use tidegate_broker::{Acknowledge, Deliveries, From, Outgoing, Publisher, RawRec
 use tidegate_gateway::batch::BatchLimits;
 use tidegate_gateway::proto::edge_service_client::EdgeServiceClient;
 use tidegate_gateway::proto::{Record, ReportAck, ReportBatch};
-use tidegate_gateway::{Gateway, Limits, Security};
+use tidegate_gateway::{Gateway, GatewaySettings, Limits, Security};
 use tidegate_samples::{Bounds, Mapping};
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::HeadSampler;
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tonic::Status;
 use tonic::transport::Channel;
@@ -54,7 +55,8 @@ impl Site {
             Arc::new(CatalogueIds),
             Mapping::preset("node_exporter").unwrap().and(Mapping::preset("opentelemetry").unwrap()),
         );
-        let gateway = Gateway::start(&kafka, ids, limits, security, mapping, &registry, &stop).unwrap();
+        let settings = GatewaySettings { limits, security, mapping, head: HeadSampler::new(1, 1.0) };
+        let gateway = Gateway::start(&kafka, ids, settings, &registry, &stop).unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

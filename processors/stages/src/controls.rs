@@ -54,6 +54,13 @@ impl ControlTable {
         merged
     }
 
+    /// Whether a node is to be traced whole at an event time: by its own control, or its pool's.
+    #[must_use]
+    pub fn traces(&self, node_id: &str, pool: &str, event_time: i64) -> bool {
+        let (own, shared) = (self.controls.of_node(node_id, event_time), self.controls.of_pool(pool, event_time));
+        [own, shared].into_iter().flatten().any(|control| control.trace)
+    }
+
     /// Number of targets with a control in force at an event time.
     #[must_use]
     pub fn in_force_at(&self, event_time: i64) -> usize {
@@ -67,6 +74,10 @@ fn policy(control: &Control) -> Result<Option<PolicyName>, UnknownName> {
 
 /// One control as it stands.
 fn resolve(control: &Control) -> InForce {
+    // A word that is only for the traces is none for the quota.
+    if (Control { trace: false, ..control.clone() }).is_clear() {
+        return InForce::default();
+    }
     InForce {
         override_quota: control.override_quota,
         freeze: control.freeze,
@@ -143,6 +154,19 @@ mod tests {
         assert_eq!(table.in_force("node-1", "web", 20), wanted);
         assert_eq!(table.in_force("node-2", "web", 20).said, ["alice on pool:web: maintenance"]);
         assert_eq!(table.in_force_at(20), 2);
+    }
+
+    #[test]
+    fn a_word_for_the_traces_is_none_for_the_quota() {
+        let table = table(&[
+            Control { trace: true, until: Some(20), ..control("pool:web", 10) },
+            Control { freeze: true, ..control("node-1", 10) },
+        ]);
+        assert_eq!(table.in_force("node-1", "web", 15).said, ["alice on node-1: maintenance"]);
+        assert_eq!(table.in_force("node-2", "web", 15), InForce::default());
+        let traced = |node, pool, at| table.traces(node, pool, at);
+        assert!(traced("node-1", "web", 10) && traced("node-2", "web", 19));
+        assert!(!traced("node-1", "", 15) && !traced("node-2", "web", 20) && !traced("node-2", "web", 9));
     }
 
     #[test]

@@ -116,6 +116,10 @@ impl Stage for QuotaStage {
         }
     }
 
+    fn traces_whole(&self, command: &QuotaCommand) -> bool {
+        self.controls.traces(&command.node_id, &command.pool, command.timestamp)
+    }
+
     fn side_input(&self) -> Option<Topic> {
         Some(Topic::Controls)
     }

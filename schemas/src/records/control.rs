@@ -15,7 +15,7 @@ pub enum ControlMode {
     Enforce,
 }
 
-/// One control; fields, units and defaults in `avro/control.avsc`.
+/// One control; fields, units and defaults in `avro/control_v2.avsc`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Control {
@@ -28,6 +28,7 @@ pub struct Control {
     pub policy: Option<String>,
     pub mode: ControlMode,
     pub until: Option<i64>,
+    pub trace: bool,
     pub by: String,
     pub why: String,
 }
@@ -155,6 +156,7 @@ impl Control {
             ControlMode::Recommend => words.push("mode recommend".to_owned()),
             ControlMode::Enforce => words.push("mode enforce".to_owned()),
         }
+        words.extend(self.trace.then(|| "trace".to_owned()));
         words
     }
 

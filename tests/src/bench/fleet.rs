@@ -7,13 +7,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::{HeadSampler, TRACEPARENT};
 use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 
 use super::settings;
 
 const NODES_OF_A_POOL: u64 = 20;
-/// A trace context as the real producers send it.
-const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// Share of the reports whose traces are recorded, as `tidegate`'s own producers have it.
+const SAMPLED: f64 = 0.01;
 
 /// Where the fleet stands: which report is next.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Fleet {
     interval_ms: u64,
     begin: u64,
     next: u64,
+    head: HeadSampler,
 }
 
 impl Fleet {
@@ -34,7 +36,12 @@ impl Fleet {
     /// A fleet that reports at an interval and whose event time is up to `end`, Unix ms, after `rounds`.
     pub(super) fn up_to(end: u64, nodes: u64, rounds: u64, interval_ms: u64) -> Self {
         let begin = (end / interval_ms).saturating_sub(rounds + 1) * interval_ms;
-        Self { nodes, interval_ms, begin, next: 0 }
+        Self { nodes, interval_ms, begin, next: 0, head: HeadSampler::new(1, SAMPLED) }
+    }
+
+    /// The same fleet with this share of its traces recorded.
+    pub(crate) fn with_sampled(self, share: f64) -> Self {
+        Self { head: HeadSampler::new(1, share), ..self }
     }
 
     /// Number of the next report.
@@ -89,7 +96,8 @@ impl FleetProducer {
     pub(crate) fn send(&mut self, topic: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
         let report = fleet.next_report();
         self.encoder.encode(&report, &mut self.value)?;
-        let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: "traceparent", value: Some(TRACE) });
+        let trace = fleet.head.begin(&report.node_id, report.sequence).traceparent();
+        let headers = OwnedHeaders::new_with_capacity(1).insert(Header { key: TRACEPARENT, value: Some(&trace) });
         let mut next = BaseRecord::to(topic).key(&report.node_id).payload(&self.value).headers(headers);
         while let Err((error, back)) = self.producer.send(next) {
             match error {

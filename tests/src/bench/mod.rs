@@ -95,7 +95,7 @@ impl ExactlyOnce {
 
 /// The fleet that has filled the load topic.
 fn filled(kafka: &Kafka, tidegate: &Tidegate, options: &BenchOptions, say: &dyn Fn(&str)) -> anyhow::Result<Fleet> {
-    let mut fleet = Fleet::new(options.nodes, options.rounds(), INTERVAL_MS);
+    let mut fleet = Fleet::new(options.nodes, options.rounds(), INTERVAL_MS).with_sampled(options.trace_sample);
     say(&format!("filling {} with {} reports of {} nodes", tidegate.input(), options.reports, options.nodes));
     fleet::fill(kafka.bootstrap(), tidegate.input(), &mut fleet, options.reports)?;
     Ok(fleet)

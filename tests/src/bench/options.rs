@@ -25,6 +25,9 @@ pub struct BenchOptions {
     /// Model for the forecast stage, where not the shipped one.
     #[arg(long)]
     pub model: Option<PathBuf>,
+    /// Share of the reports whose traces are recorded, 0 to 1.
+    #[arg(long, default_value_t = 0.01)]
+    pub trace_sample: f64,
     /// Also measures the stages under exactly_once, over the same reports.
     #[arg(long)]
     pub exactly_once: bool,

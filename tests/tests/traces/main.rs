@@ -9,6 +9,8 @@
 
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
+mod own;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -77,6 +77,8 @@ struct Row {
     max: Option<f64>,
     policy: Option<String>,
     mode: Option<Mode>,
+    #[serde(default)]
+    trace: bool,
     from: Option<toml::Value>,
     until: Option<toml::Value>,
     by: Option<String>,
@@ -129,11 +131,12 @@ fn entry(row: Row, line: usize, said: &SaidOfFile) -> Result<Entry, String> {
         policy: row.policy,
         mode: row.mode.map_or(ControlMode::Unchanged, ControlMode::from),
         until: None,
+        trace: row.trace,
         by: row.by.or_else(|| said.by.clone()).unwrap_or_default(),
         why: row.why.or_else(|| said.why.clone()).unwrap_or_default(),
     };
     if words.is_clear() {
-        return Err("nothing is asked for; give override, freeze, min, max, policy or mode".into());
+        return Err("nothing is asked for; give override, freeze, min, max, policy, mode or trace".into());
     }
     super::show::check(&words, false)?;
     Ok(Entry { line, target: row.target, words, from: from.transpose()?, until: until.transpose()? })
@@ -164,6 +167,7 @@ min = 10
 max = 2000.5
 policy = 'headroom'
 mode = 'recommend'
+trace = true
 from = 2026-01-05T00:00:00Z
 until = '2h'
 why = 'test'
@@ -180,6 +184,7 @@ why = 'test'
             policy: Some("headroom".into()),
             mode: ControlMode::Recommend,
             until: Some(from + 7_200_000),
+            trace: true,
             by: "alice".into(),
             why: "test".into(),
         };
@@ -209,12 +214,12 @@ why = 'test'
         assert_eq!(
             with("overide = 3").lines().next(),
             Some(
-                "line 5: unknown field `overide`, expected one of `target`, `override`, `freeze`, `min`, `max`, `policy`, `mode`, `from`, `until`, `by`, `why`"
+                "line 5: unknown field `overide`, expected one of `target`, `override`, `freeze`, `min`, `max`, `policy`, `mode`, `trace`, `from`, `until`, `by`, `why`"
             )
         );
         assert_eq!(with("override = -3"), "line 3: n: override is -3; it must be a finite number of at least 0");
         assert_eq!(with("override = nan"), "line 3: n: override is NaN; it must be a finite number of at least 0");
-        assert_eq!(with(""), "line 3: n: nothing is asked for; give override, freeze, min, max, policy or mode");
+        assert_eq!(with(""), "line 3: n: nothing is asked for; give override, freeze, min, max, policy, mode or trace");
         assert!(with("policy = 'best'").starts_with("line 3: n: "), "{}", with("policy = 'best'"));
         assert!(with("mode = 'maybe'").starts_with("line 5: unknown variant `maybe`"));
         assert!(with("freeze = true\nuntil = 'soon'").contains("n: until: it wants"));

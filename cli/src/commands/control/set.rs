@@ -18,7 +18,8 @@ use crate::exit::{self, failure};
   tidegate control set node-0003 --override 1500 --by alice --why 'load test'
   tidegate control set pool:pool-03 --freeze --until 2h --by alice --why 'release 4.2'
   tidegate control set node-0003 --min 500 --max 2000 --policy headroom --by bob --why 'ticket 77'
-  tidegate control set pool:pool-07 --mode recommend --by bob --why 'first week: look on'")]
+  tidegate control set pool:pool-07 --mode recommend --by bob --why 'first week: look on'
+  tidegate control set node-0003 --trace --until 10m --by bob --why 'where does its time go?'")]
 pub(super) struct Set {
     /// Node id, or pool:NAME for all nodes of a pool
     #[arg(value_name = "NODE|pool:NAME")]
@@ -41,6 +42,9 @@ pub(super) struct Set {
     /// recommend: publish, edges do not enforce; enforce: they do
     #[arg(long)]
     mode: Option<Mode>,
+    /// Record the traces of all its reports, not of a share
+    #[arg(long)]
+    trace: bool,
     /// Begin at this event time: 2026-01-05T00:00:00Z or milliseconds [default: now, by the fleet's event time]
     #[arg(long, value_name = "TIME", value_parser = event_time::parse)]
     from: Option<i64>,
@@ -85,7 +89,8 @@ impl Set {
         let wrong = |what: String| failure(exit::USAGE, what);
         // What can be said without a broker is said without one.
         let mut control = self.control(self.from.unwrap_or_default());
-        let nothing = "nothing is asked for; give --override, --freeze, --min, --max, --policy or --mode".to_owned();
+        let nothing =
+            "nothing is asked for; give --override, --freeze, --min, --max, --policy, --mode or --trace".to_owned();
         if control.is_clear() {
             return Err(wrong(nothing));
         }
@@ -116,6 +121,7 @@ impl Set {
             policy: self.policy.clone(),
             mode: self.mode.map_or(ControlMode::Unchanged, ControlMode::from),
             until: self.until.map(|end| end.of(from)),
+            trace: self.trace,
             by: self.said.by.clone(),
             why: self.said.why.clone(),
         }

@@ -14,6 +14,7 @@ use tidegate_producers::{Pacer, ReportPublisher, ReportSink, Speed};
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_schemas::{SchemaIds, Topic};
 use tidegate_sinks::page::PageStats;
+use tidegate_traces::Origin;
 
 use super::observe::Observer;
 use super::{Demo, lag};
@@ -30,12 +31,12 @@ const HISTORY_INTERVAL_MS: i64 = 60_000;
 const MORNING_MS: i64 = DEFAULT_START_MS + 5 * 3_600_000;
 
 /// Where reports come from, in event-time order.
-enum Origin {
+enum Reports {
     Fleet(Box<Fleet>, Option<Receiver<QuotaCommand>>),
     File(Box<std::iter::Peekable<std::vec::IntoIter<LoadReport>>>),
 }
 
-impl Origin {
+impl Reports {
     fn next_event_ms(&mut self) -> Option<i64> {
         match self {
             Self::Fleet(fleet, _) => Some(fleet.next_event_ms()),
@@ -56,8 +57,10 @@ impl Origin {
 
 /// The producer.
 pub(crate) struct Feed {
-    origin: Origin,
+    source: Reports,
     sink: ReportPublisher<Arc<Publisher>>,
+    /// What takes its place after the history.
+    live: Option<ReportPublisher<Arc<Publisher>>>,
     pub(crate) publisher: Arc<Publisher>,
     observer: Arc<Observer>,
     speed: Speed,
@@ -74,27 +77,31 @@ impl Feed {
         demo: &Demo,
         kafka: &KafkaSettings,
         ids: &Arc<dyn SchemaIds>,
+        origin: Origin,
         observer: Arc<Observer>,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        let origin = match &demo.replay {
+        let source = match &demo.replay {
             Some(path) => {
                 let options = CsvOptions { base_quota: demo.fleet.base_quota, ..CsvOptions::default() };
                 let rows: Result<Vec<LoadReport>, _> = open(path, options)?.0.collect();
                 let rows = rows.map_err(|e| failure(exit::DATA, e.to_string()))?;
-                Origin::File(Box::new(by_time(rows).into_iter().peekable()))
+                Reports::File(Box::new(by_time(rows).into_iter().peekable()))
             }
             None => {
                 let fleet = demo.fleet.fleet(demo.fleet.start.unwrap_or(MORNING_MS))?;
-                Origin::Fleet(Box::new(fleet), observer.commands_for_fleet())
+                Reports::Fleet(Box::new(fleet), observer.commands_for_fleet())
             }
         };
         let every = Some(Duration::from_millis(500));
         let publisher = Arc::new(Publisher::with_statistics(kafka, Arc::new(Deliveries::default()), every)?);
-        let sink = ReportPublisher::new(Arc::clone(&publisher), kafka.topic(Topic::Load), &**ids, demo.fleet.seed)?;
+        let sink = |origin| ReportPublisher::new(Arc::clone(&publisher), kafka.topic(Topic::Load), &**ids, origin);
+        // Traces of the history would tell how fast it is published.
+        let (sink, live) = (sink(origin.silent())?, Some(sink(origin)?));
         Ok(Self {
-            origin,
+            source,
             sink,
+            live,
             publisher,
             observer,
             speed: demo.speed,
@@ -111,10 +118,13 @@ impl Feed {
         self.history(running)?;
         self.wait_for_answers(0, running);
         self.observer.latency.go_live();
+        if let Some(live) = self.live.take() {
+            self.sink = live;
+        }
         let clock = SystemClock::start();
         let started = Instant::now();
         let mut pacer = Pacer::new(self.speed);
-        while let Some(at) = self.origin.next_event_ms() {
+        while let Some(at) = self.source.next_event_ms() {
             if duration.is_some_and(|d| started.elapsed() >= d) {
                 break;
             }
@@ -124,7 +134,7 @@ impl Feed {
             if !wait_until_due(&mut pacer, at, &clock, self.stop.flag()) {
                 break;
             }
-            if let Some(report) = self.origin.next() {
+            if let Some(report) = self.source.next() {
                 self.send(&report)?;
             }
             self.tick(at, running);
@@ -140,7 +150,7 @@ impl Feed {
 
     /// Some hours of event time, a report a minute and node, no faster than the pipeline answers.
     fn history(&mut self, running: &[Running]) -> anyhow::Result<()> {
-        let Some(begin) = self.origin.next_event_ms() else {
+        let Some(begin) = self.source.next_event_ms() else {
             return Err(failure(exit::DATA, "the file to replay holds no reports"));
         };
         let end = begin.saturating_add(self.history_ms);
@@ -149,11 +159,11 @@ impl Feed {
             "{elapsed_precise} {wide_bar} {pos} of {len} minutes of history",
         );
         let mut last_minute = std::collections::HashMap::new();
-        while let Some(at) = self.origin.next_event_ms().filter(|at| *at < end) {
+        while let Some(at) = self.source.next_event_ms().filter(|at| *at < end) {
             if self.stop.is_set() {
                 break;
             }
-            let Some(mut report) = self.origin.next() else { break };
+            let Some(mut report) = self.source.next() else { break };
             let minute = at.div_euclid(HISTORY_INTERVAL_MS);
             if last_minute.insert(report.node_id.clone(), minute) == Some(minute) {
                 continue;

@@ -4,7 +4,7 @@
 //! fleet or file ─> load ─> forecast ─> quota ─> quotas ─> back to the fleet
 //!                   └─────────┴── Observer ──┘  (page, scorecard, latency)
 //!                             └─> alerts ─> alerts ─> the page, and Alertmanager, where one is named
-//! spans ─> the page
+//! spans of all of it ─> the page, and an OTLP backend, likewise
 //! ```
 //!
 //! Producer, stages and page know each other only through the topics, as in production.
@@ -24,14 +24,15 @@ use tidegate_broker::provisioning::{self, Wanted};
 use tidegate_broker::{KafkaSettings, Registry, Stop};
 use tidegate_producers::Speed;
 use tidegate_sinks::page;
+use tidegate_traces::Origin;
 
 use self::feed::Feed;
 use self::observe::Observer;
 use super::simulate::FleetArgs;
-use crate::args::{Common, MetricsFlag};
+use crate::args::{Common, MetricsFlag, TraceFlag};
 use crate::config::Settings;
 use crate::pipeline::{self, Pipeline, Running, Work};
-use crate::{http, shutdown, telemetry};
+use crate::{http, own_spans, shutdown, telemetry};
 
 /// Partitions of the demo's topics: one process reads them, and few large batches cost less than many small ones.
 const PARTITIONS: i32 = 2;
@@ -65,6 +66,11 @@ pub(crate) struct Demo {
     /// Send alerts to these Alertmanagers, as http://HOST:9093
     #[arg(long, value_name = "URL,…", env = "TIDEGATE_ALERTMANAGER")]
     alertmanager: Option<String>,
+    /// Send spans to this OTLP backend, by HTTP; then the traces of all reports are recorded [default: 1%]
+    #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
+    otlp: Option<String>,
+    #[command(flatten)]
+    trace: TraceFlag,
     #[command(flatten)]
     metrics: MetricsFlag,
 }
@@ -73,10 +79,16 @@ impl Demo {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
         let mut settings = Settings::load(common)?;
         settings.alerts.lay_over(&[], self.alertmanager.as_deref(), None);
+        settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
+        self.trace.lay_over(&mut settings.trace);
+        if settings.export.otlp.is_some() {
+            settings.trace.sample_all();
+        }
         let stop = shutdown::on_signals()?;
         let listener = http::bind(&self.listen)?;
         let (embedded, kafka) = self.broker(&settings)?;
-        let observer = Arc::new(Observer::new(&kafka.brokers, self.speed));
+        let origin = Origin::new("tidegate-demo", settings.trace.head(self.fleet.seed));
+        let observer = Arc::new(Observer::new(&kafka, self.speed, origin.clone()));
         let address = listener.local_addr()?;
         let registry = Registry::new();
         let metrics = telemetry::serve(
@@ -94,6 +106,7 @@ impl Demo {
             page::serve(listener, shown, http::stopped(until)).await
         })?;
         let ids = settings.schema_ids(&kafka, &stop);
+        let spans = own_spans::to_kafka(&kafka, &ids, &registry)?;
         let pipeline =
             Pipeline { settings: &settings, kafka: &kafka, ids: Arc::clone(&ids), registry: &registry, stop: &stop };
         let watching = observer.watch(&kafka, &ids, &stop)?;
@@ -103,9 +116,13 @@ impl Demo {
         if !settings.alerts.alertmanagers().is_empty() {
             beside.push(pipeline.start(Work::Alertmanager)?);
         }
-        let mut feed = Feed::new(&self, &kafka, &ids, Arc::clone(&observer), &stop)?;
+        if settings.export.otlp.is_some() {
+            beside.push(pipeline.start(Work::Export)?);
+        }
+        let mut feed = Feed::new(&self, &kafka, &ids, origin, Arc::clone(&observer), &stop)?;
         let fed = feed.run(self.duration, &running);
         let summary = summary::of(&kafka, &observer, &running, &feed);
+        drop(spans);
         stop.stop();
         let ended = pipeline::join(running).and(pipeline::join(beside));
         for thread in watching {

@@ -13,6 +13,7 @@ use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
 use tidegate_sinks::page::{Beside, Limits, Page};
 use tidegate_sinks::scorecard::Scorecard;
+use tidegate_traces::Origin;
 
 use super::latency::Latency;
 
@@ -28,12 +29,14 @@ pub(crate) struct Observer {
     pub(crate) commands: AtomicU64,
     pub(crate) broker: String,
     pub(crate) speed: Option<f64>,
+    origin: Origin,
+    quotas: String,
     to_fleet: Sender<QuotaCommand>,
     from_stages: Mutex<Option<Receiver<QuotaCommand>>>,
 }
 
 impl Observer {
-    pub(crate) fn new(broker: &str, speed: Speed) -> Self {
+    pub(crate) fn new(kafka: &KafkaSettings, speed: Speed, origin: Origin) -> Self {
         let (to_fleet, from_stages) = channel();
         Self {
             page: Arc::new(Page::new(Limits::default())),
@@ -41,11 +44,13 @@ impl Observer {
             scorecard: Mutex::new(Scorecard::default()),
             forecasts: AtomicU64::new(0),
             commands: AtomicU64::new(0),
-            broker: broker.to_owned(),
+            broker: kafka.brokers.clone(),
             speed: match speed {
                 Speed::Times(times) => Some(times),
                 Speed::Max => None,
             },
+            origin,
+            quotas: kafka.topic(Topic::Quotas),
             to_fleet,
             from_stages: Mutex::new(Some(from_stages)),
         }
@@ -72,7 +77,7 @@ impl Observer {
                 forecast.iter().for_each(|forecast| o.forecast(forecast));
             })?,
             self.reader(Topic::Quotas, From::End, kafka, ids, stop, |o, raw, command: Option<QuotaCommand>| {
-                command.into_iter().for_each(|command| o.command(command, trace_id(raw)));
+                command.into_iter().for_each(|command| o.command(command, raw.trace().as_ref()));
             })?,
             self.reader(
                 Topic::Controls,
@@ -104,10 +109,11 @@ impl Observer {
         self.scorecard.lock().unwrap_or_else(PoisonError::into_inner).forecast(forecast);
     }
 
-    fn command(&self, command: QuotaCommand, trace: Option<String>) {
+    fn command(&self, command: QuotaCommand, trace: Option<&TraceContext>) {
+        let _hop = self.origin.hears(&self.quotas, &command.node_id, trace);
         let latency_ms = self.latency.answered(&command.node_id, command.sequence);
         self.commands.fetch_add(1, Ordering::Relaxed);
-        self.page.command(&command, Beside { latency_ms, trace });
+        self.page.command(&command, Beside { latency_ms, trace: trace.map(TraceContext::trace_id) });
         // A recorded fleet has nobody who takes commands.
         self.to_fleet.send(command).unwrap_or_default();
     }
@@ -148,5 +154,5 @@ impl Observer {
 
 /// The trace that a record belongs to.
 fn trace_id(raw: &RawRecord) -> Option<String> {
-    TraceContext::in_headers(&raw.headers).map(|trace| trace.trace_id())
+    raw.trace().map(|trace| trace.trace_id())
 }

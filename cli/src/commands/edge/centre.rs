@@ -7,7 +7,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Registry, Stop, Tail};
 use tidegate_gateway::Link;
@@ -15,11 +15,13 @@ use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, SpoolSettings,
 use tidegate_producers::edge::Heard;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_schemas::{CatalogueIds, Decoder, Topic};
+use tidegate_traces::Origin;
 
-use super::follow::{Following, Quotas, follow};
+use super::follow::{Following, Hears, Quotas, follow};
 use super::keeper::Keeper;
 use super::reporting::Reporting;
 use crate::config::Settings;
+use crate::own_spans;
 
 /// Reports kept while no gateway answers: an hour at one every ten seconds.
 const KEPT: usize = 360;
@@ -64,7 +66,7 @@ impl Way {
                     age: edge.spool_age_s.map_or(SPOOL_AGE, Duration::from_secs),
                 }),
                 has_spans: edge.otlp_listen.is_some(),
-                trace_seed: trace_seed(),
+                origin: origin(settings),
             }));
         }
         let kafka = settings.kafka()?;
@@ -89,13 +91,19 @@ impl Way {
         match self {
             Self::Kafka { kafka, quotas } => {
                 let ids = settings.schema_ids(&kafka, stop);
-                let following = follow(quotas, keeper, node_id, Arc::clone(&ids), stop)?;
+                let origin = origin(settings);
+                let hears = Hears { keeper, origin: origin.clone(), topic: kafka.topic(Topic::Quotas) };
+                let following = follow(quotas, hears, node_id, Arc::clone(&ids), stop)?;
                 let publisher = Arc::new(Publisher::new(&kafka, Arc::new(Deliveries::default()))?);
                 let topic = kafka.topic(Topic::Load);
-                let reporting = Reporting::start(Arc::clone(&publisher), topic, ids, trace_seed(), stop)?;
+                let reporting = Reporting::start(Arc::clone(&publisher), topic, ids, origin, stop)?;
                 Ok(Centre::Kafka { reporting, publisher, following })
             }
-            Self::Gateway(link) => Ok(Centre::Gateway(Link::start(link, apply(keeper), registry)?)),
+            Self::Gateway(link) => {
+                let topic = Topic::Quotas.short_name().to_owned();
+                let hears = Hears { keeper, origin: link.origin.clone(), topic };
+                Ok(Centre::Gateway(Link::start(link, apply(hears), registry)?))
+            }
         }
     }
 }
@@ -124,16 +132,15 @@ impl Centre {
 }
 
 /// What a gateway passes on is decoded here, by the ids of the catalogue.
-fn apply(keeper: Arc<Keeper>) -> OnUpdate {
+fn apply(hears: Hears) -> OnUpdate {
     let mut decoder = Decoder::new(Arc::new(CatalogueIds));
-    Box::new(move |value, kept| match decoder.decode::<QuotaCommand>(value) {
-        Ok(command) => keeper.apply(command, if kept { Heard::Kept } else { Heard::Live }),
+    Box::new(move |update| match decoder.decode::<QuotaCommand>(update.value) {
+        Ok(command) => hears.apply(command, if update.kept { Heard::Kept } else { Heard::Live }, update.trace),
         Err(e) => tracing::warn!("a quota command from the gateway: {e}"),
     })
 }
 
 /// Every start of an edge begins traces of its own.
-fn trace_seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX) ^ u64::from(std::process::id()) << 40
+fn origin(settings: &Settings) -> Origin {
+    Origin::new("tidegate-edge", settings.trace.head(own_spans::seed()))
 }

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 use tidegate_broker::{From, KafkaSettings, Stop, Tail};
 use tidegate_producers::edge::Heard;
 use tidegate_schemas::records::QuotaCommand;
+use tidegate_schemas::trace::TraceContext;
 use tidegate_schemas::{Decoder, SchemaIds, Topic};
+use tidegate_traces::Origin;
 
 use super::keeper::Keeper;
 
@@ -31,6 +33,23 @@ pub(super) enum Quotas {
     Found(Box<Tail>),
     /// It is to be found; until then the agent goes on alone.
     Sought(Box<KafkaSettings>),
+}
+
+/// Who is told of commands.
+pub(super) struct Hears {
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) origin: Origin,
+    /// The topic of commands.
+    pub(super) topic: String,
+}
+
+impl Hears {
+    /// A command came. What is older than this agent is no step of its trace.
+    pub(super) fn apply(&self, command: QuotaCommand, heard: Heard, trace: Option<&TraceContext>) {
+        let live = trace.filter(|_| matches!(heard, Heard::Live));
+        let _hop = self.origin.hears(&self.topic, &command.node_id, live);
+        self.keeper.apply(command, heard);
+    }
 }
 
 /// The thread.
@@ -53,7 +72,7 @@ impl Following {
 /// Starts the thread.
 pub(super) fn follow(
     quotas: Quotas,
-    keeper: Arc<Keeper>,
+    hears: Hears,
     node_id: &str,
     ids: Arc<dyn SchemaIds>,
     stop: &Stop,
@@ -65,7 +84,7 @@ pub(super) fn follow(
             Quotas::Sought(kafka) => seek(&kafka, &reader.stop),
         };
         let Some(mut tail) = tail else { return };
-        if let Err(e) = reader.history(&mut tail, &keeper).and_then(|()| reader.live(&mut tail, &keeper)) {
+        if let Err(e) = reader.history(&mut tail, &hears).and_then(|()| reader.live(&mut tail, &hears)) {
             tracing::error!("quotas are no longer read: {e}");
             reader.stop.stop();
         }
@@ -100,6 +119,9 @@ fn seek(kafka: &KafkaSettings, stop: &Stop) -> Option<Tail> {
     None
 }
 
+/// A command with its place in a trace.
+type Traced = (QuotaCommand, Option<TraceContext>);
+
 struct Reader {
     key: Vec<u8>,
     decoder: Decoder,
@@ -108,11 +130,11 @@ struct Reader {
 
 impl Reader {
     /// Reads what stands on the topic, and hands over the newest command of this node.
-    fn history(&mut self, tail: &mut Tail, keeper: &Keeper) -> Result<(), tidegate_broker::BrokerError> {
+    fn history(&mut self, tail: &mut Tail, hears: &Hears) -> Result<(), tidegate_broker::BrokerError> {
         let until = Instant::now() + HISTORY_PATIENCE;
         let mut newest: Option<QuotaCommand> = None;
         while !tail.caught_up() && Instant::now() < until && !self.stop.is_set() {
-            if let Some(command) = self.next(tail)?
+            if let Some((command, _)) = self.next(tail)?
                 && command.quota.is_finite()
                 && newest.as_ref().is_none_or(|newest| command.sequence > newest.sequence)
             {
@@ -120,29 +142,29 @@ impl Reader {
             }
         }
         if let Some(command) = newest {
-            keeper.apply(command, Heard::Kept);
+            hears.apply(command, Heard::Kept, None);
         }
         Ok(())
     }
 
-    fn live(&mut self, tail: &mut Tail, keeper: &Keeper) -> Result<(), tidegate_broker::BrokerError> {
+    fn live(&mut self, tail: &mut Tail, hears: &Hears) -> Result<(), tidegate_broker::BrokerError> {
         while !self.stop.is_set() {
             let heard = if tail.caught_up() { Heard::Live } else { Heard::Kept };
-            if let Some(command) = self.next(tail)? {
-                keeper.apply(command, heard);
+            if let Some((command, trace)) = self.next(tail)? {
+                hears.apply(command, heard, trace.as_ref());
             }
         }
         Ok(())
     }
 
-    /// The next command of this node; `None` where there is none within a moment.
-    fn next(&mut self, tail: &mut Tail) -> Result<Option<QuotaCommand>, tidegate_broker::BrokerError> {
+    /// The next command of this node with its place in a trace; `None` where there is none within a moment.
+    fn next(&mut self, tail: &mut Tail) -> Result<Option<Traced>, tidegate_broker::BrokerError> {
         let Some(record) = tail.next(Duration::from_millis(100))? else { return Ok(None) };
         if record.key.as_ref() != Some(&self.key) {
             return Ok(None);
         }
         match self.decoder.decode::<QuotaCommand>(record.value.as_deref().unwrap_or_default()) {
-            Ok(command) => Ok(Some(command)),
+            Ok(command) => Ok(Some((command, record.trace()))),
             Err(e) => {
                 tracing::warn!("{}/{}/{}: {e}", record.topic, record.partition, record.offset);
                 Ok(None)

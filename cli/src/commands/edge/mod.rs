@@ -27,7 +27,7 @@ use tidegate_producers::edge::{
     CacheFile, EdgeMetrics, EdgeState, Identity, LocalPolicy, QuotaFile, Reporter, Sampler,
 };
 
-use crate::args::{Common, MetricsFlag};
+use crate::args::{Common, MetricsFlag, TraceFlag};
 use crate::config::Settings;
 use crate::exit::{self, failure};
 use crate::{shutdown, telemetry};
@@ -104,6 +104,8 @@ pub(crate) struct Edge {
     #[command(flatten)]
     enforcing: Enforcing,
     #[command(flatten)]
+    trace: TraceFlag,
+    #[command(flatten)]
     metrics: MetricsFlag,
 }
 
@@ -151,15 +153,18 @@ impl Edge {
         rounds.requests.serve(&settings.edge, &stop)?;
         let centre = way.open(settings, Arc::clone(keeper), &self.node_id, registry, &stop)?;
         spans::serve(settings, &centre, rounds.requests.counts_of_spans(), registry, &stop)?;
+        let own_spans = spans::own(settings, &centre, registry, &stop)?;
         let base_quota = rounds.reporter.base_quota();
         tracing::info!(node = self.node_id, base_quota, "reporting every {:?}", self.interval);
         rounds.go_on(keeper, &centre, &stop);
+        drop(own_spans);
         centre.finish()
     }
 
     /// The file's settings with this command's flags laid over them.
     fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
+        self.trace.lay_over(&mut settings.trace);
         let edge = &mut settings.edge;
         edge.gateway = self.gateway.clone().or(edge.gateway.take());
         edge.spool = self.spool.clone().or(edge.spool.take());

@@ -12,6 +12,7 @@ use tidegate_broker::{Publisher, Stop};
 use tidegate_producers::{ProducerError, ReportPublisher, ReportSink};
 use tidegate_schemas::SchemaIds;
 use tidegate_schemas::records::LoadReport;
+use tidegate_traces::Origin;
 
 /// Reports that may wait for the thread.
 const WAITING: usize = 64;
@@ -28,13 +29,13 @@ impl Reporting {
         publisher: Arc<Publisher>,
         topic: String,
         ids: Arc<dyn SchemaIds>,
-        trace_seed: u64,
+        origin: Origin,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
         let (queue, reports) = sync_channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("reports".into())
-            .spawn(move || publish(&reports, publisher, topic, &*ids, trace_seed))?;
+            .spawn(move || publish(&reports, publisher, topic, &*ids, origin))?;
         Ok(Self { queue, thread, stop: stop.clone() })
     }
 
@@ -66,8 +67,8 @@ fn publish(
     publisher: Arc<Publisher>,
     topic: String,
     ids: &dyn SchemaIds,
-    trace_seed: u64,
+    origin: Origin,
 ) -> Result<(), ProducerError> {
-    let mut sink = ReportPublisher::new(publisher, topic, ids, trace_seed)?;
+    let mut sink = ReportPublisher::new(publisher, topic, ids, origin)?;
     reports.iter().try_for_each(|report| sink.send(&report))
 }

@@ -1,13 +1,14 @@
-//! Spans of the services beside the agent: OTLP over HTTP, straight to the topic or over the gateway.
+//! Spans of the services beside the agent, by OTLP over HTTP, and the agent's own: straight to the topic or over the gateway.
 
 use std::sync::Arc;
 
 use tidegate_broker::{Registry, Stop};
 use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
+use tidegate_traces::Connected;
 
 use crate::config::Settings;
-use crate::otlp_http;
+use crate::{otlp_http, own_spans};
 
 use super::centre::Centre;
 
@@ -32,4 +33,18 @@ pub(super) fn serve(
     let at = otlp_http::serve(address, intake, stop)?;
     tracing::info!("spans by OTLP at http://{at}/v1/traces");
     Ok(())
+}
+
+/// Has the agent's own spans taken, as long as the answer lives.
+pub(super) fn own(settings: &Settings, centre: &Centre, registry: &Registry, stop: &Stop) -> anyhow::Result<Connected> {
+    match centre {
+        Centre::Gateway(link) => {
+            let uncounted = SpanMetrics::register(&Registry::new())?;
+            own_spans::to(Arc::new(link.spans(uncounted, None)?), registry)
+        }
+        Centre::Kafka { .. } => {
+            let kafka = settings.kafka()?;
+            own_spans::to_kafka(&kafka, &settings.schema_ids(&kafka, stop), registry)
+        }
+    }
 }

@@ -13,6 +13,7 @@ use tidegate_producers::admission::{AdmissionMetrics, RequestCounts};
 use tidegate_producers::edge::EdgeMetrics;
 use tidegate_producers::spans::SpanMetrics;
 
+use crate::own_spans;
 use crate::pipeline::{self, Work};
 
 /// Metrics whose name does not end with their unit.
@@ -69,10 +70,12 @@ fn rows() -> anyhow::Result<(Rows, Values)> {
     };
     for work in Work::value_variants() {
         let registry = Registry::new();
+        own_spans::counted(&registry)?;
         pipeline::describe(*work, &registry)?;
         add(&format!("run {}", work.name()), &registry);
     }
     let edge = Registry::new();
+    own_spans::counted(&edge)?;
     EdgeMetrics::register(&edge)?;
     SpanMetrics::register(&edge)?;
     RequestCounts::register(&edge)?;
@@ -82,6 +85,7 @@ fn rows() -> anyhow::Result<(Rows, Values)> {
     tidegate_gateway::metrics::of_link(&link)?;
     add("edge --gateway", &link);
     let gateway = Registry::new();
+    own_spans::counted(&gateway)?;
     tidegate_gateway::metrics::of_server(&gateway)?;
     add("gateway", &gateway);
     Ok((rows, values))

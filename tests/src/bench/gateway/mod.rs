@@ -95,6 +95,7 @@ fn of_stages(options: &GatewayOptions) -> BenchOptions {
         rates: Vec::new(),
         seconds: options.seconds,
         model: None,
+        trace_sample: 0.01,
         exactly_once: false,
         json: false,
     }

@@ -7,6 +7,8 @@ use tidegate_broker::Registry;
 use tidegate_gateway::Link;
 use tidegate_gateway::link::{Credentials, LinkSettings};
 use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::HeadSampler;
+use tidegate_traces::Origin;
 
 use super::Client;
 use super::site::Site;
@@ -36,9 +38,9 @@ impl Ours {
             kept: 1000,
             spool: None,
             has_spans: false,
-            trace_seed: 1,
+            origin: Origin::new("tidegate-edge", HeadSampler::new(1, 0.0)),
         };
-        let link = Link::start(settings, Box::new(|_, _| {}), &registry)?;
+        let link = Link::start(settings, Box::new(|_| {}), &registry)?;
         Ok(Self { link, registry, sent: 0 })
     }
 

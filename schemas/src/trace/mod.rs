@@ -1,15 +1,25 @@
 //! Trace context in record headers (W3C Trace Context, level 1), so that one trace runs from report to quota.
 //!
-//! Span ids are derived, not drawn: the same report through the same stages has the same trace, on every run.
+//! Span ids are derived, not drawn: the same report through the same stages has the same trace, on every run. Whether a trace is
+//! recorded is decided at its head (`sampling.rs`) and carried in its flags.
+
+mod sampling;
+
+pub use sampling::HeadSampler;
 
 use std::fmt::Write as _;
 
+use opentelemetry::trace::{SpanContext, TraceFlags, TraceState};
 use opentelemetry::{SpanId, TraceId};
 
 /// Header that carries trace id, span id and flags.
 pub const TRACEPARENT: &str = "traceparent";
 /// Header that vendors add to; it is passed on as it came.
 pub const TRACESTATE: &str = "tracestate";
+/// Our member of it: the centre asks the node to have all of its reports recorded.
+const WHOLE: &str = "tidegate=whole";
+/// Members that it may have (W3C Trace Context, 3.3.1.1).
+const MOST_MEMBERS: usize = 32;
 
 /// Position of a record in its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +31,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// Begins a trace for the report of `node_id` with `sequence`; `seed` tells runs apart.
+    /// Begins a trace, recorded, for the report of `node_id` with `sequence`; `seed` tells runs apart.
     #[must_use]
     pub fn root(seed: u64, node_id: &str, sequence: i64) -> Self {
         let name = node_id.bytes().fold(mix(seed), |h, b| mix(h ^ u64::from(b)));
@@ -30,7 +40,7 @@ impl TraceContext {
         Self {
             trace_id: TraceId::from(u128::from(high) << 64 | u128::from(low.max(1))),
             span_id: SpanId::from(mix(low).max(1)),
-            flags: 1,
+            flags: TraceFlags::SAMPLED.to_u8(),
             state: None,
         }
     }
@@ -67,6 +77,34 @@ impl TraceContext {
         Self { span_id: SpanId::from(id.max(1)), ..self.clone() }
     }
 
+    /// The same place in a trace that is not recorded.
+    #[must_use]
+    pub fn unsampled(self) -> Self {
+        Self { flags: TraceFlags::new(self.flags).with_sampled(false).to_u8(), ..self }
+    }
+
+    /// Whether its spans are recorded.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        TraceFlags::new(self.flags).is_sampled()
+    }
+
+    /// The same place, recorded, with the word to the node that all of its reports are to be.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        let others = self.state.as_deref().unwrap_or_default().split(',').map(str::trim);
+        let others = others.filter(|member| !member.is_empty() && !member.starts_with("tidegate="));
+        let state: Vec<&str> = std::iter::once(WHOLE).chain(others).take(MOST_MEMBERS).collect();
+        let flags = TraceFlags::new(self.flags).with_sampled(true).to_u8();
+        Self { flags, state: Some(state.join(",")), ..self }
+    }
+
+    /// Whether all reports of the node are to be recorded.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.state.as_deref().is_some_and(|state| state.split(',').any(|member| member.trim() == WHOLE))
+    }
+
     /// Value of the `traceparent` header.
     #[must_use]
     pub fn traceparent(&self) -> String {
@@ -86,6 +124,13 @@ impl TraceContext {
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.trace_id.to_string()
+    }
+
+    /// The same for OpenTelemetry, as it came over the wire.
+    #[must_use]
+    pub fn span_context(&self) -> SpanContext {
+        let state = self.state.as_deref().and_then(|state| state.parse().ok()).unwrap_or(TraceState::NONE);
+        SpanContext::new(self.trace_id, self.span_id, TraceFlags::new(self.flags), true, state)
     }
 }
 
@@ -126,6 +171,19 @@ mod tests {
         ] {
             assert_eq!(TraceContext::parse(bad.as_bytes(), None), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_node_is_asked_for_all_and_the_words_of_others_stay() {
+        let header = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let context = TraceContext::parse(header, Some(b"congo=t61, tidegate=old")).unwrap();
+        assert!(!context.is_sampled() && !context.is_whole());
+        let whole = context.child("quota").whole();
+        assert!(whole.is_sampled() && whole.is_whole());
+        assert_eq!(whole.tracestate(), Some("tidegate=whole,congo=t61"));
+        assert_eq!(whole.clone().whole(), whole);
+        assert!(!whole.clone().unsampled().is_sampled());
+        assert_eq!(whole.span_context().trace_state().get("congo"), Some("t61"));
     }
 
     proptest! {
