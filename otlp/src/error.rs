@@ -36,15 +36,3 @@ pub enum OtlpError {
         message: String,
     },
 }
-
-impl OtlpError {
-    /// The HTTP status that refuses it.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::ContentType(_) | Self::ContentEncoding(_) => 415,
-            Self::TooLarge { .. } | Self::TooManyParts { .. } => 413,
-            Self::Compression(_) | Self::Malformed { .. } => 400,
-        }
-    }
-}

@@ -8,13 +8,16 @@
 //!
 //! A request is answered once Kafka has all of its spans. Where too many wait already, or Kafka does not take them in time, it
 //! is to be sent again, and some of its spans may come twice: their ids are their names. Server spans are requests
-//! (`served.rs`), and counted once their request is answered, where that is asked for.
+//! (`served.rs`), and counted once their request is answered, where that is asked for. `receive.rs` leads from a body to its
+//! answer, for any transport.
 
 mod metrics;
 mod pending;
+mod receive;
 mod served;
 
 pub use metrics::SpanMetrics;
+pub use receive::receive;
 pub use served::count_served;
 
 use std::sync::Arc;
@@ -69,7 +72,9 @@ impl SpanReceiver {
         let encoder = Encoder::new(Topic::Spans, RecordKind::Span, ids)
             .map_err(|source| ProducerError::Schema { context: format!("topic {topic}"), source })?;
         let pending = Arc::new(Pending::default());
-        let publisher = Publisher::new(settings, Arc::<Pending>::clone(&pending))
+        let acknowledge = Arc::<Pending>::clone(&pending);
+        // One span that the topic does not take must not cost the others of its batch.
+        let publisher = Publisher::within_topics(settings, acknowledge, &[Topic::Spans])
             .map_err(|e| ProducerError::Publish(Box::new(e)))?;
         Ok(Self { publisher, pending, topic, encoder, metrics, counts })
     }
@@ -95,6 +100,7 @@ impl SpanIntake for SpanReceiver {
         }
         let mut intake = records_of(request);
         let spans = std::mem::take(&mut intake.spans);
+        let all = spans.len() as u64 + intake.rejected;
         let ticket = self.pending.open();
         for span in &spans {
             self.pending.expect(ticket);
@@ -102,7 +108,7 @@ impl SpanIntake for SpanReceiver {
                 Ok(()) => {}
                 Err(BrokerError::TooLarge { .. }) => {
                     self.pending.settled(ticket);
-                    intake.reject(format!("span {:?}: it is larger than the topic takes", span.name));
+                    intake.reject(&span.name, &"it is larger than the topic takes");
                 }
                 Err(e) => {
                     self.pending.forget(ticket);
@@ -115,7 +121,7 @@ impl SpanIntake for SpanReceiver {
             Some(Some(failure)) => return Err(ProducerError::Publish(Box::new(failure))),
             Some(None) => {}
         }
-        self.metrics.taken(spans.len() as u64 + intake.rejected, intake.rejected);
+        self.metrics.taken(all, intake.rejected);
         if let Some(counts) = &self.counts {
             count_served(&spans, counts);
         }
