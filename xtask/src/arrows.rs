@@ -69,6 +69,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "tidegate-broker",
             "tidegate-forecast",
             "tidegate-gateway",
+            "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
             "tidegate-samples",

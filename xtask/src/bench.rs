@@ -13,6 +13,8 @@ pub(crate) enum Bench {
     Gateway(Flags),
     /// A stage killed with a whole fleet in its state: how long until every node has decisions again.
     Restore(Flags),
+    /// Spans onto a topic and off it again: CPU a span, beside the OpenTelemetry Collector.
+    Spans(Flags),
     /// Bytes and latency over a slow link: JSON by HTTP/1.1, and the gateway.
     Wire(Flags),
 }
@@ -31,6 +33,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Pipeline(flags) => ("bench-pipeline", flags),
         Bench::Gateway(flags) => ("bench-gateway", flags),
         Bench::Restore(flags) => ("bench-restore", flags),
+        Bench::Spans(flags) => ("bench-spans", flags),
         Bench::Wire(flags) => ("bench-wire", flags),
     };
     programs::build()?;
