@@ -75,6 +75,21 @@ impl Publisher {
         Self::of(&limits::within(settings.producer(), limits::of_topics(settings, topics)), acknowledge)
     }
 
+    /// As [`Publisher::within_topics`], for records whose names tell those that stand twice: not idempotent, for an idempotent client
+    /// spins while a batch is on its way and others of its partition wait.
+    ///
+    /// # Errors
+    /// As [`Publisher::new`].
+    pub fn of_named(
+        settings: &KafkaSettings,
+        acknowledge: Arc<dyn Acknowledge>,
+        topics: &[Topic],
+    ) -> Result<Self, BrokerError> {
+        let mut config = limits::within(settings.producer(), limits::of_topics(settings, topics));
+        config.set("enable.idempotence", "false");
+        Self::of(&config, acknowledge)
+    }
+
     /// As [`Publisher::new`], counting the bytes it sends every `interval`.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Fuzz targets of what only the binary decodes, or crates that nothing but the binary knows: settings, controls file, policies,
-//! times, the batches of edges, requests of Envoy's rate limit service. The others, and how a run is
+//! times, the batches of edges, requests of Envoy's rate limit service, details of a gRPC status. The others, and how a run is
 //! made, stand in `fuzz/`.
 
+mod otlp;
 mod rls;
 
 use std::str::from_utf8;
@@ -20,7 +21,8 @@ use crate::event_time;
 use crate::policy_spec::PolicySpec;
 
 /// All of them.
-pub const TARGETS: &[Target] = &[BATCHES, CONTROLS_FILE, POLICIES, rls::REQUESTS, SETTINGS, SHARES, TIMES];
+pub const TARGETS: &[Target] =
+    &[BATCHES, CONTROLS_FILE, otlp::STATUSES, POLICIES, rls::REQUESTS, SETTINGS, SHARES, TIMES];
 
 const SETTINGS: Target = Target {
     name: "settings",

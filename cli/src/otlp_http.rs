@@ -1,7 +1,7 @@
 //! OTLP over HTTP: `POST /v1/traces`, protobuf or JSON, plain or gzip.
 //!
 //! ```text
-//! body ─> at most 16 MiB ─> gzip, at most 32 MiB ─> request ─> SpanIntake (a thread of its own waits) ─> response
+//! body ─> at most 16 MiB ─> gzip, at most 32 MiB ─> receive (a thread of its own waits) ─> response
 //! ```
 //!
 //! Answers by the specification: 200 with `partial_success` where spans were left out, 400 for what is no request, 413, 415, and
@@ -17,9 +17,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tidegate_broker::Stop;
-use tidegate_otlp::{Encoding, plain};
-use tidegate_producers::ProducerError;
-use tidegate_producers::spans::SpanIntake;
+use tidegate_otlp::{Encoding, Kind, Refusal, plain};
+use tidegate_producers::spans::{SpanIntake, receive};
 
 use crate::http;
 
@@ -27,8 +26,6 @@ use crate::http;
 const BODY_LIMIT: usize = 16 << 20;
 /// Bytes of a body without its compression.
 const PLAIN_LIMIT: usize = 32 << 20;
-/// Seconds after which a client is to try again.
-const RETRY_AFTER_S: &str = "2";
 
 /// Serves the receiver at `address`. Gives the address in use.
 pub(crate) fn serve(address: &str, intake: Arc<dyn SpanIntake>, stop: &Stop) -> anyhow::Result<SocketAddr> {
@@ -40,32 +37,22 @@ async fn traces(State(intake): State<Arc<dyn SpanIntake>>, headers: HeaderMap, b
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let (content_type, compression) = (text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING));
     let taken = tokio::task::spawn_blocking(move || take(&*intake, &content_type, &compression, &body));
-    taken.await.unwrap_or_else(|e| refusal(StatusCode::INTERNAL_SERVER_ERROR, &e))
+    let taken = taken.await.unwrap_or_else(|e| Err(Refusal::new(Kind::Failed, e.to_string())));
+    taken.unwrap_or_else(|refusal| refused(&refusal))
 }
 
-fn take(intake: &dyn SpanIntake, content_type: &str, compression: &str, body: &[u8]) -> Response {
-    let read = Encoding::of(content_type).and_then(|encoding| {
-        let plain = plain(compression, body, PLAIN_LIMIT)?;
-        Ok((encoding, encoding.request(&plain)?))
-    });
-    let (encoding, request) = match read {
-        Ok(read) => read,
-        Err(e) => return refusal(StatusCode::from_u16(e.status()).unwrap_or(StatusCode::BAD_REQUEST), &e),
-    };
-    match intake.take(request) {
-        Ok(response) => {
-            let content_type = [(header::CONTENT_TYPE, encoding.content_type())];
-            (StatusCode::OK, content_type, encoding.response(&response)).into_response()
-        }
-        Err(e @ ProducerError::Behind { .. }) => {
-            let after = [(header::RETRY_AFTER, RETRY_AFTER_S)];
-            (after, refusal(StatusCode::SERVICE_UNAVAILABLE, &e)).into_response()
-        }
-        Err(e) if e.is_retryable() => refusal(StatusCode::SERVICE_UNAVAILABLE, &e),
-        Err(e) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &e),
+fn take(intake: &dyn SpanIntake, content_type: &str, compression: &str, body: &[u8]) -> Result<Response, Refusal> {
+    let encoding = Encoding::of(content_type)?;
+    let response = receive(intake, encoding, &plain(compression, body, PLAIN_LIMIT)?)?;
+    let content_type = [(header::CONTENT_TYPE, encoding.content_type())];
+    Ok((StatusCode::OK, content_type, encoding.response(&response)).into_response())
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, format!("{}\n", refusal.why)).into_response();
+    if let Some(after) = refusal.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, after.as_secs().into());
     }
-}
-
-fn refusal(status: StatusCode, why: &impl std::fmt::Display) -> Response {
-    (status, format!("{why}\n")).into_response()
+    response
 }

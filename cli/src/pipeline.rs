@@ -14,13 +14,15 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use tidegate_broker::{BrokerError, Job, KafkaSettings, Registry, Stop, WorkStatus, run_follower, run_sink, run_stage};
 use tidegate_forecast::{Artifact, Model};
+use tidegate_gateway::otlp::GrpcBackend;
+use tidegate_otlp::SpanBackend;
 use tidegate_schemas::SchemaIds;
 use tidegate_sinks::alertmanager::Alertmanagers;
 use tidegate_sinks::deliver::{Folder, QuotaDelivery, Target, Webhook};
-use tidegate_sinks::export::{Backend, BodyCompression, ExportMetrics, SpanExport};
+use tidegate_sinks::export::{BodyCompression, ExportMetrics, HttpBackend, SpanExport};
 use tidegate_stages::{AlertsStage, Firing, ForecastErrors, ForecastStage, QuotaMetrics, QuotaStage, primed};
 
-use crate::config::{self, Restore, Settings};
+use crate::config::{self, ExportProtocol, Restore, Settings};
 use crate::exit::{self, failure};
 pub(crate) use metrics::describe;
 
@@ -169,15 +171,15 @@ fn targets(settings: &Settings) -> anyhow::Result<Vec<Box<dyn Target>>> {
     Ok(targets)
 }
 
-fn backend(settings: &Settings) -> anyhow::Result<Backend> {
+fn backend(settings: &Settings) -> anyhow::Result<Box<dyn SpanBackend>> {
     let export = &settings.export;
     let url = export.otlp.as_deref().ok_or_else(|| {
         failure(exit::CONFIG, "export needs a backend: --otlp http://localhost:4318 (or the setting export.otlp)")
     })?;
-    let compression = match export.compression {
-        Option::None => BodyCompression::default(),
-        Some(config::BodyCompression::Gzip) => BodyCompression::Gzip,
-        Some(config::BodyCompression::None) => BodyCompression::None,
-    };
-    Ok(Backend::new(url, export.headers.clone())?.with_compression(compression))
+    let is_gzip = export.compression != Some(config::BodyCompression::None);
+    if export.protocol == Some(ExportProtocol::Grpc) {
+        return Ok(Box::new(GrpcBackend::new(url, &export.headers, is_gzip)?));
+    }
+    let compression = if is_gzip { BodyCompression::Gzip } else { BodyCompression::None };
+    Ok(Box::new(HttpBackend::new(url, export.headers.clone())?.with_compression(compression)))
 }

@@ -48,3 +48,16 @@ impl GatewayError {
         }
     }
 }
+
+/// What was said, and the causes of an error that it does not tell of.
+pub(crate) fn with_causes(mut said: String, error: &dyn std::error::Error) -> String {
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !said.ends_with(&text) {
+            said = format!("{said}: {text}");
+        }
+        cause = next.source();
+    }
+    said
+}

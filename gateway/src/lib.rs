@@ -5,8 +5,8 @@
 //! ```
 //!
 //! `server` is what `tidegate gateway` runs, `link` what `tidegate edge --gateway` runs; both know the broker crate or the
-//! edge's parts, and none of the stages and sinks. `batch` and `judge` are pure. `rls` stands apart: Envoy's rate limit service
-//! beside an edge agent, here because this crate alone knows gRPC.
+//! edge's parts, and none of the stages and sinks. `batch` and `judge` are pure. `rls` and `otlp` stand apart: Envoy's rate limit
+//! service beside an edge agent, and OTLP over gRPC in and out, here because this crate alone knows gRPC.
 
 pub mod batch;
 mod clock;
@@ -14,6 +14,7 @@ mod error;
 mod judge;
 pub mod link;
 pub mod metrics;
+pub mod otlp;
 pub mod proto;
 pub mod rls;
 pub mod server;

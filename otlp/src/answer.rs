@@ -1,11 +1,10 @@
 //! What a backend's answer over HTTP means (OTLP/HTTP, "Failures" and "Throttling").
 
+use std::time::Duration;
+
 use prost::Message;
 
-use crate::{Encoding, ExportTraceServiceResponse};
-
-/// Characters of an answer that are repeated to people at most.
-const EXCERPT: usize = 200;
+use crate::{EXCERPT, Encoding, ExportTraceServiceResponse};
 
 /// What to do after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +13,8 @@ pub enum Answer {
     Taken,
     /// So many spans were not, and are not to be sent again; why.
     Partly(u64, String),
-    /// Nothing was taken; try again, after so many seconds where the backend says it; why.
-    Later(Option<u64>, String),
+    /// Nothing was taken; try again, after so long where the backend says it; why.
+    Later(Option<Duration>, String),
     /// Nothing was taken, and never will be; why.
     Never(String),
 }
@@ -30,7 +29,10 @@ pub fn answer(status: u16, retry_after: Option<&str>, encoding: Option<Encoding>
     };
     match status {
         200..300 => partly(encoding, body),
-        429 | 502 | 503 | 504 => Answer::Later(retry_after.and_then(|seconds| seconds.trim().parse().ok()), why()),
+        429 | 502 | 503 | 504 => {
+            let seconds = retry_after.and_then(|seconds| seconds.trim().parse().ok());
+            Answer::Later(seconds.map(Duration::from_secs), why())
+        }
         _ => Answer::Never(why()),
     }
 }
@@ -42,6 +44,11 @@ fn partly(encoding: Option<Encoding>, body: &[u8]) -> Answer {
         Some(Encoding::Json) => serde_json::from_slice::<ExportTraceServiceResponse>(body).ok(),
         None => None,
     };
+    partial(response)
+}
+
+/// What a response refuses.
+pub(crate) fn partial(response: Option<ExportTraceServiceResponse>) -> Answer {
     match response.and_then(|response| response.partial_success) {
         Some(partial) if partial.rejected_spans > 0 => {
             Answer::Partly(partial.rejected_spans.unsigned_abs(), partial.error_message)

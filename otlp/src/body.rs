@@ -47,9 +47,11 @@ impl Encoding {
     /// Reads a request of spans.
     ///
     /// # Errors
-    /// [`OtlpError::Malformed`]: HTTP status 400; [`OtlpError::TooManyParts`]: 413.
+    /// [`OtlpError::Malformed`]: HTTP status 400; [`OtlpError::TooManyParts`], [`OtlpError::TooLargeAsRecords`]: 413.
     pub fn request(self, body: &[u8]) -> Result<ExportTraceServiceRequest, OtlpError> {
-        self.decode("ExportTraceServiceRequest", Root::Traces, body)
+        let request = self.decode("ExportTraceServiceRequest", Root::Traces, body)?;
+        outline::check_records(&request)?;
+        Ok(request)
     }
 
     /// Reads a request of metrics.

@@ -4,6 +4,14 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
+    /// A request whose records would be too large together: each has a resource and a scope of its own.
+    #[error(
+        "the request would be more than {most} bytes of records, each with its resource and scope; send it in smaller ones"
+    )]
+    TooLargeAsRecords {
+        /// Bytes at most.
+        most: usize,
+    },
     /// A body that is neither protobuf nor JSON.
     #[error("the content type {0:?} is not supported; send application/x-protobuf or application/json")]
     ContentType(String),
@@ -35,16 +43,4 @@ pub enum OtlpError {
         /// Why.
         message: String,
     },
-}
-
-impl OtlpError {
-    /// The HTTP status that refuses it.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::ContentType(_) | Self::ContentEncoding(_) => 415,
-            Self::TooLarge { .. } | Self::TooManyParts { .. } => 413,
-            Self::Compression(_) | Self::Malformed { .. } => 400,
-        }
-    }
 }

@@ -13,6 +13,8 @@ use crate::attributes::taken;
 
 /// Reasons named in an answer at most.
 const REASONS: usize = 3;
+/// Characters of a span's name that are repeated in a reason at most.
+const NAME: usize = 100;
 
 /// What came of a request.
 #[derive(Debug, Default, PartialEq)]
@@ -26,11 +28,15 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// One more span is left out.
-    pub fn reject(&mut self, why: String) {
+    /// One more span is left out, of that name; why.
+    pub fn reject(&mut self, name: &str, why: &dyn std::fmt::Display) {
         self.rejected += 1;
-        if self.reasons.len() < REASONS && !self.reasons.contains(&why) {
-            self.reasons.push(why);
+        if self.reasons.len() < REASONS {
+            let name: String = name.chars().take(NAME).collect();
+            let reason = format!("span {name:?}: {why}");
+            if !self.reasons.contains(&reason) {
+                self.reasons.push(reason);
+            }
         }
     }
 
@@ -52,10 +58,11 @@ pub fn records_of(request: ExportTraceServiceRequest) -> Intake {
         for scope_spans in resource_spans.scope_spans {
             let scope = scope_spans.scope.unwrap_or_default();
             let scope_attributes = taken(scope.attributes);
-            for span in scope_spans.spans {
-                let name = span.name.clone();
+            for mut span in scope_spans.spans {
+                let name = std::mem::take(&mut span.name);
                 match record_of(span) {
                     Ok(span) => intake.spans.push(Span {
+                        name,
                         resource_attributes: resource.clone(),
                         resource_schema_url: resource_spans.schema_url.clone(),
                         scope_name: scope.name.clone(),
@@ -64,7 +71,7 @@ pub fn records_of(request: ExportTraceServiceRequest) -> Intake {
                         schema_url: scope_spans.schema_url.clone(),
                         ..span
                     }),
-                    Err(why) => intake.reject(format!("span {name:?}: {why}")),
+                    Err(why) => intake.reject(&name, &why),
                 }
             }
         }
@@ -72,7 +79,7 @@ pub fn records_of(request: ExportTraceServiceRequest) -> Intake {
     intake
 }
 
-/// A span without its resource and scope.
+/// A span without its name, resource and scope.
 fn record_of(span: otlp::Span) -> Result<Span, String> {
     let (start, end) = (time("its start", span.start_time_unix_nano)?, time("its end", span.end_time_unix_nano)?);
     if end < start {
@@ -88,7 +95,7 @@ fn record_of(span: otlp::Span) -> Result<Span, String> {
             id("parent span id", &span.parent_span_id, 8)?
         },
         flags: span.flags.into(),
-        name: span.name,
+        name: String::new(),
         kind: kind(span.kind),
         start_time_unix_nano: start,
         end_time_unix_nano: end,

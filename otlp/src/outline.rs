@@ -3,6 +3,8 @@
 //!
 //! Protobuf is walked without keeping anything; of JSON every part begins with a brace.
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
@@ -12,6 +14,23 @@ use crate::error::OtlpError;
 const MOST: usize = 400_000;
 /// Values within values at most, as prost has it.
 const DEEPEST: usize = 100;
+
+/// Bytes of a request's records at most: a small body of many spans and one large resource would be gigabytes.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Refuses a request whose spans, each with its resource and scope, would be too large together.
+pub(crate) fn check_records(request: &ExportTraceServiceRequest) -> Result<(), OtlpError> {
+    let mut bytes = 0_usize;
+    for of_resource in &request.resource_spans {
+        let resource = of_resource.resource.as_ref().map_or(0, Message::encoded_len) + of_resource.schema_url.len();
+        for of_scope in &of_resource.scope_spans {
+            let scope = of_scope.scope.as_ref().map_or(0, Message::encoded_len) + of_scope.schema_url.len();
+            let spans: usize = of_scope.spans.iter().map(Message::encoded_len).sum();
+            bytes = bytes.saturating_add(of_scope.spans.len().saturating_mul(resource + scope)).saturating_add(spans);
+        }
+    }
+    if bytes > MOST_BYTES { Err(OtlpError::TooLargeAsRecords { most: MOST_BYTES }) } else { Ok(()) }
+}
 
 /// What a request is of.
 #[derive(Debug, Clone, Copy)]
@@ -142,6 +161,18 @@ mod tests {
         let body = within(1, &within(2, &within(2, &attribute)));
         assert!(matches!(check_protobuf("x", Root::Traces, &body), Err(OtlpError::TooManyParts { .. })));
         assert!(matches!(check_json("[{},".repeat(MOST).as_bytes()), Err(OtlpError::TooManyParts { .. })));
+    }
+
+    #[test]
+    fn a_large_resource_of_many_spans_is_refused() {
+        let request = |spans: usize| {
+            let span = [2 << 3 | 2, 0].repeat(spans);
+            let name = within(1, &vec![b'x'; 100_000]);
+            let body = within(1, &[within(1, &within(1, &name)), within(2, &span)].concat());
+            crate::Encoding::Protobuf.request(&body).map(drop)
+        };
+        assert!(request(600).is_ok());
+        assert!(matches!(request(700), Err(OtlpError::TooLargeAsRecords { most: MOST_BYTES })));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What comes in leaves as it came; what is no span is left out and said.
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -128,14 +130,15 @@ fn answers_are_understood_as_the_specification_has_them() {
     assert_eq!(of(200, None, b""), Answer::Taken);
     assert_eq!(of(200, None, b"<html>"), Answer::Taken);
     for status in [429, 502, 503, 504] {
-        assert_eq!(of(status, Some("7"), b""), Answer::Later(Some(7), format!("status {status}")));
+        assert_eq!(of(status, Some("7"), b""), Answer::Later(Some(Duration::from_secs(7)), format!("status {status}")));
     }
     assert_eq!(of(503, Some("Wed, 21 Oct 2015 07:28:00 GMT"), b""), Answer::Later(None, "status 503".into()));
     for status in [400, 401, 404, 413, 500] {
         assert_eq!(of(status, None, b"<p>no\n"), Answer::Never(format!("status {status} <p>no")));
     }
     let mut taken = records_of(ExportTraceServiceRequest::default());
-    taken.reject("no".into());
+    // However long its name is.
+    taken.reject(&"x".repeat(10_000_000), &"no");
     let body = Encoding::Protobuf.response(&taken.response());
-    assert_eq!(of(200, None, &body), Answer::Partly(1, "no".into()));
+    assert_eq!(of(200, None, &body), Answer::Partly(1, format!("span {:?}: no", "x".repeat(100))));
 }

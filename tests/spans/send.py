@@ -1,15 +1,12 @@
 """Sends spans of two services by OpenTelemetry's own SDK, and prints each as one JSON object a line.
 
-Usage: send.py ENDPOINT TRACES. Every trace has four spans in two services: a server span with attributes of every type and an
+Usage: send.py http|grpc ENDPOINT TRACES. Every trace has four spans in two services: a server span with attributes of every type and an
 event, an internal one that fails, a client one with a link to the trace before, and the server span of the other service.
 """
 
 import json
 import sys
 
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -38,17 +35,26 @@ class Printer(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def provider(service, endpoint):
+def exporter(transport, endpoint):
+    if transport == "grpc":
+        from grpc import Compression
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+        return OTLPSpanExporter(endpoint=endpoint, insecure=True, compression=Compression.Gzip)
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    return OTLPSpanExporter(endpoint=endpoint, compression=Compression.Gzip)
+
+
+def provider(service, transport, endpoint):
     made = TracerProvider(resource=Resource.create({"service.name": service}))
-    exporter = OTLPSpanExporter(endpoint=endpoint, compression=Compression.Gzip)
-    made.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=100_000))
+    made.add_span_processor(BatchSpanProcessor(exporter(transport, endpoint), max_queue_size=100_000))
     made.add_span_processor(BatchSpanProcessor(Printer(), max_queue_size=100_000))
     return made
 
 
 def main():
-    endpoint, traces = sys.argv[1], int(sys.argv[2])
-    providers = [provider(name, endpoint) for name in ("shop", "stock")]
+    transport, endpoint, traces = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    providers = [provider(name, transport, endpoint) for name in ("shop", "stock")]
     shop, stock = (p.get_tracer("tests.spans", "1.2") for p in providers)
     before = None
     for number in range(traces):

@@ -20,6 +20,7 @@ pub mod brokers;
 pub mod cache;
 pub mod certificates;
 pub mod client;
+pub mod collector;
 pub mod compose_tools;
 pub mod debian;
 pub mod faults;

@@ -81,6 +81,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "tidegate-broker",
             "tidegate-forecast",
             "tidegate-gateway",
+            "tidegate-otlp",
             "tidegate-producers",
             "tidegate-quota",
             "tidegate-samples",

@@ -15,6 +15,8 @@ pub(crate) enum Bench {
     Restore(Flags),
     /// The alerts stage with the shipped rules, on one core, beside a bare decoding of the same records.
     Alerts(Flags),
+    /// Spans onto a topic and off it again: CPU a span, beside the OpenTelemetry Collector.
+    Spans(Flags),
     /// Bytes and latency over a slow link: JSON by HTTP/1.1, and the gateway.
     Wire(Flags),
 }
@@ -34,6 +36,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<()> {
         Bench::Gateway(flags) => ("bench-gateway", flags),
         Bench::Restore(flags) => ("bench-restore", flags),
         Bench::Alerts(flags) => ("bench-alerts", flags),
+        Bench::Spans(flags) => ("bench-spans", flags),
         Bench::Wire(flags) => ("bench-wire", flags),
     };
     programs::build()?;

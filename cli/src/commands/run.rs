@@ -8,7 +8,7 @@ use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
 use crate::args::{Common, MetricsFlag};
-use crate::config::{BodyCompression, Guarantee, Settings, Share};
+use crate::config::{BodyCompression, ExportProtocol, Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, own_spans, shutdown, telemetry, watchdog};
 
@@ -45,9 +45,19 @@ pub(crate) struct Run {
     /// deliver: write one file a node into this folder
     #[arg(long, value_name = "DIR", env = "TIDEGATE_FOLDER")]
     folder: Option<std::path::PathBuf>,
-    /// export: send spans to this OTLP backend, by HTTP; /v1/traces is added to a base address
+    /// export: send spans to this OTLP backend, as http://localhost:4318, or http://localhost:4317 by gRPC; over HTTP, /v1/traces is
+    /// added to a base address
     #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
     otlp: Option<String>,
+    /// export: transport, in the words of OTEL_EXPORTER_OTLP_PROTOCOL [default: http/protobuf]
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        value_name = "http/protobuf|grpc",
+        env = "TIDEGATE_OTLP_PROTOCOL"
+    )]
+    otlp_protocol: Option<ExportProtocol>,
     /// export: compression of the requests [default: gzip]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "gzip|none", env = "TIDEGATE_OTLP_COMPRESSION")]
     otlp_compression: Option<BodyCompression>,
@@ -125,6 +135,7 @@ impl Run {
         settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);
         settings.deliver.webhook = self.webhook.clone().or(settings.deliver.webhook);
         settings.export.compression = self.otlp_compression.or(settings.export.compression);
+        settings.export.protocol = self.otlp_protocol.or(settings.export.protocol);
         settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
         settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
         settings.alerts.lay_over(&self.rules, self.alertmanager.as_deref(), self.page_url.as_deref());

@@ -56,6 +56,8 @@ pub(crate) struct Edge {
     pub(crate) on_change: Option<String>,
     /// Address at which spans are taken by OTLP over HTTP.
     pub(crate) otlp_listen: Option<String>,
+    /// Address at which they are taken by OTLP over gRPC.
+    pub(crate) otlp_grpc_listen: Option<String>,
     /// Requests/s that the base quota admits.
     pub(crate) admit: Option<f64>,
     /// Address at which requests are admitted over HTTP.
@@ -74,6 +76,13 @@ pub(crate) struct Edge {
     pub(crate) cgroup_cpu: Option<f64>,
     /// Bytes of memory that the base quota stands for.
     pub(crate) cgroup_memory: Option<u64>,
+}
+
+impl Edge {
+    /// Whether services may send their spans to the agent.
+    pub(crate) fn takes_spans(&self) -> bool {
+        self.otlp_listen.is_some() || self.otlp_grpc_listen.is_some()
+    }
 }
 
 #[cfg(test)]

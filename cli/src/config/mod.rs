@@ -134,9 +134,23 @@ pub(crate) struct Deliver {
 pub(crate) struct Export {
     /// Address of the OTLP backend.
     pub(crate) otlp: Option<String>,
+    pub(crate) protocol: Option<ExportProtocol>,
     /// Headers of every request, such as a token.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) compression: Option<BodyCompression>,
+}
+
+/// Transport of what is exported; the words are those of `OTEL_EXPORTER_OTLP_PROTOCOL`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+pub(crate) enum ExportProtocol {
+    /// To port 4318, as a rule
+    #[serde(rename = "http/protobuf")]
+    #[value(name = "http/protobuf")]
+    Http,
+    /// To port 4317, as a rule
+    #[serde(rename = "grpc")]
+    #[value(name = "grpc")]
+    Grpc,
 }
 
 /// Compression of what is exported; the flag's and the file's words are the same.

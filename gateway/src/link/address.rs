@@ -7,7 +7,7 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use crate::error::GatewayError;
+use crate::error::{GatewayError, with_causes};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -126,19 +126,6 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// An error with its causes, each said once.
 fn told(error: &dyn std::error::Error) -> String {
     with_causes(error.to_string(), error)
-}
-
-/// What was said, and the causes of an error that it does not tell of.
-pub(super) fn with_causes(mut said: String, error: &dyn std::error::Error) -> String {
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !said.ends_with(&text) {
-            said = format!("{said}: {text}");
-        }
-        cause = next.source();
-    }
-    said
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use tonic::{Request, Status, Streaming};
 
 use super::FINISH;
 use super::Update;
-use super::address::with_causes;
 use super::runner::{Ended, Runner};
 use crate::batch::pack;
+use crate::error::with_causes;
 use crate::proto::edge_service_client::EdgeServiceClient;
 use crate::proto::{QuotaUpdate, Record, ReportAck, ReportBatch, WatchRequest};
 use crate::server::drain::is_move;

@@ -91,13 +91,13 @@ impl SpanIntake for SpanWay {
             let mut value = Vec::new();
             match self.encoder.encode(span, &mut value) {
                 Ok(()) if value.len() > SPAN_BYTES => {
-                    intake.reject(format!("span {:?}: it is larger than {SPAN_BYTES} bytes", span.name));
+                    intake.reject(&span.name, &format_args!("it is larger than {SPAN_BYTES} bytes"));
                 }
                 Ok(()) => {
                     let key = span.trace_id.clone().into_bytes();
                     parcels.push(Parcel { key, value, traceparent: String::new(), spooled: None });
                 }
-                Err(e) => intake.reject(format!("span {:?}: {e}", span.name)),
+                Err(e) => intake.reject(&span.name, &e),
             }
         }
         let count = parcels.len();

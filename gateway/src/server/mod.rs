@@ -4,7 +4,7 @@
 //! edge ══ incoming ══ service ─┬─ Report ─> reports ─> intake ─> load, dead-letters
 //!       (security: who, for which nodes)
 //!                              └─ Watch <── watching <─ board <─ (own thread) quotas
-//! Prometheus, OTLP ══ incoming ══ http ─ samples ─> intake; spans
+//! Prometheus, OTLP (gRPC, too) ══ incoming ══ http ─ samples ─> intake; spans
 //! Envoy ══ incoming ══ rlqs ─ usage ─> intake; assignments <─ board
 //! ```
 //!
@@ -166,6 +166,7 @@ impl Gateway {
             .add_service(reflection)
             .add_service(self.service(drain.told()))
             .add_service(self.rlqs.service(drain.told()));
+        let routes = self.http.add_otlp(routes);
         let server = Server::builder()
             .accept_http1(true)
             .http2_keepalive_interval(Some(PING_EVERY))

@@ -4,6 +4,7 @@
 
 mod office;
 mod otlp;
+mod otlp_grpc;
 mod remote_write;
 mod security;
 mod service;

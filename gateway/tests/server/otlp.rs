@@ -11,7 +11,7 @@ use crate::office::{Office, tokens};
 use crate::site::Site;
 
 /// Two cores of a host, and its memory.
-fn metrics(host: &str, at_s: u64, busy: f64) -> String {
+pub(crate) fn metrics(host: &str, at_s: u64, busy: f64) -> String {
     let attribute = |key: &str, value: &str| format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#);
     let point = |attributes: String, value: f64| {
         format!(r#"{{"timeUnixNano":"{at_s}000000000","asDouble":{value},"attributes":[{attributes}]}}"#)
@@ -41,7 +41,7 @@ fn post(site: &Site, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16,
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 

@@ -8,13 +8,16 @@
 //!
 //! A request is answered once Kafka has all of its spans. Where too many wait already, or Kafka does not take them in time, it
 //! is to be sent again, and some of its spans may come twice: their ids are their names. Server spans are requests
-//! (`served.rs`), and counted once their request is answered, where that is asked for.
+//! (`served.rs`), and counted once their request is answered, where that is asked for. `receive.rs` leads from a body to its
+//! answer, for any transport.
 
 mod metrics;
 mod pending;
+mod receive;
 mod served;
 
 pub use metrics::SpanMetrics;
+pub use receive::receive;
 pub use served::count_served;
 
 use std::sync::Arc;
@@ -31,6 +34,8 @@ use pending::Pending;
 
 /// Spans that may wait for Kafka at once.
 const MOST_WAITING: usize = 50_000;
+/// How long a record waits for others to fill its batch, at least, ms: nobody waits for spans, and small batches are the real cost.
+const LINGER_MS: u32 = 10;
 /// How long a request waits for Kafka: less than clients wait for an answer (10 s by default).
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -69,7 +74,10 @@ impl SpanReceiver {
         let encoder = Encoder::new(Topic::Spans, RecordKind::Span, ids)
             .map_err(|source| ProducerError::Schema { context: format!("topic {topic}"), source })?;
         let pending = Arc::new(Pending::default());
-        let publisher = Publisher::new(settings, Arc::<Pending>::clone(&pending))
+        let settings = KafkaSettings { linger_ms: settings.linger_ms.max(LINGER_MS), ..settings.clone() };
+        let acknowledge = Arc::<Pending>::clone(&pending);
+        // One span that the topic does not take must not cost the others of its batch; their ids are their names.
+        let publisher = Publisher::of_named(&settings, acknowledge, &[Topic::Spans])
             .map_err(|e| ProducerError::Publish(Box::new(e)))?;
         Ok(Self { publisher, pending, topic, encoder, metrics, counts })
     }
@@ -79,11 +87,10 @@ impl SpanReceiver {
         ProducerError::Behind { waiting: self.pending.waiting() }
     }
 
-    fn send(&self, span: &Span, ticket: usize) -> Result<(), BrokerError> {
-        let mut value = Vec::new();
-        self.encoder.encode(span, &mut value)?;
+    fn send(&self, span: &Span, ticket: usize, value: &mut Vec<u8>) -> Result<(), BrokerError> {
+        self.encoder.encode(span, value)?;
         let key = Some(span.trace_id.as_bytes());
-        let record = Outgoing { topic: &self.topic, key, payload: Some(&value), ..Outgoing::default() };
+        let record = Outgoing { topic: &self.topic, key, payload: Some(value), ..Outgoing::default() };
         self.publisher.send_with(&record, ticket, || std::thread::sleep(Duration::from_millis(1)))
     }
 }
@@ -95,16 +102,18 @@ impl SpanIntake for SpanReceiver {
         }
         let mut intake = records_of(request);
         let spans = std::mem::take(&mut intake.spans);
-        let ticket = self.pending.open();
-        for span in &spans {
-            self.pending.expect(ticket);
-            match self.send(span, ticket) {
+        let all = spans.len() as u64 + intake.rejected;
+        let ticket = self.pending.open(spans.len());
+        let mut value = Vec::new();
+        for (sent, span) in spans.iter().enumerate() {
+            match self.send(span, ticket, &mut value) {
                 Ok(()) => {}
                 Err(BrokerError::TooLarge { .. }) => {
-                    self.pending.settled(ticket);
-                    intake.reject(format!("span {:?}: it is larger than the topic takes", span.name));
+                    self.pending.settled(ticket, 1);
+                    intake.reject(&span.name, &"it is larger than the topic takes");
                 }
                 Err(e) => {
+                    self.pending.settled(ticket, spans.len() - sent);
                     self.pending.forget(ticket);
                     return Err(ProducerError::Publish(Box::new(e)));
                 }
@@ -115,7 +124,7 @@ impl SpanIntake for SpanReceiver {
             Some(Some(failure)) => return Err(ProducerError::Publish(Box::new(failure))),
             Some(None) => {}
         }
-        self.metrics.taken(spans.len() as u64 + intake.rejected, intake.rejected);
+        self.metrics.taken(all, intake.rejected);
         if let Some(counts) = &self.counts {
             count_served(&spans, counts);
         }

@@ -1,7 +1,7 @@
 //! Requests that wait for Kafka: each counts its records that are not acknowledged.
 //!
 //! ```text
-//! open ─> expect, for each record ─> delivered, failed (the client's thread) ─> wait gives the outcome
+//! open, with the number of its records ─> delivered, failed (the client's thread) ─> wait gives the outcome
 //! ```
 
 use std::collections::HashMap;
@@ -37,28 +37,20 @@ impl Pending {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new request.
-    pub(super) fn open(&self) -> usize {
+    /// A new request of so many records.
+    pub(super) fn open(&self, records: usize) -> usize {
         let mut requests = self.lock();
         // 0 is nobody's.
         requests.last_ticket = requests.last_ticket.wrapping_add(1).max(NO_TICKET + 1);
         let ticket = requests.last_ticket;
-        requests.open.insert(ticket, Waiting::default());
+        requests.open.insert(ticket, Waiting { records, ..Waiting::default() });
+        requests.records += records;
         ticket
     }
 
-    /// One more record of a request is sent.
-    pub(super) fn expect(&self, ticket: usize) {
-        let mut requests = self.lock();
-        requests.records += 1;
-        if let Some(waiting) = requests.open.get_mut(&ticket) {
-            waiting.records += 1;
-        }
-    }
-
-    /// One record of a request is not waited for any more.
-    pub(super) fn settled(&self, ticket: usize) {
-        self.settle(ticket, None);
+    /// So many records of a request are not waited for any more.
+    pub(super) fn settled(&self, ticket: usize, records: usize) {
+        self.settle(ticket, records, None);
     }
 
     /// Records of all requests that are not acknowledged.
@@ -96,11 +88,11 @@ impl Pending {
         }
     }
 
-    fn settle(&self, ticket: usize, failure: Option<BrokerError>) {
+    fn settle(&self, ticket: usize, records: usize, failure: Option<BrokerError>) {
         let mut requests = self.lock();
-        requests.records = requests.records.saturating_sub(1);
+        requests.records = requests.records.saturating_sub(records);
         let Some(waiting) = requests.open.get_mut(&ticket) else { return };
-        waiting.records = waiting.records.saturating_sub(1);
+        waiting.records = waiting.records.saturating_sub(records);
         if let Some(failure) = failure {
             waiting.failure.get_or_insert(failure);
         }
@@ -116,11 +108,11 @@ impl Pending {
 
 impl Acknowledge for Pending {
     fn delivered(&self, ticket: usize) {
-        self.settle(ticket, None);
+        self.settle(ticket, 1, None);
     }
 
     fn failed(&self, ticket: usize, error: BrokerError) {
-        self.settle(ticket, Some(error));
+        self.settle(ticket, 1, Some(error));
     }
 }
 
@@ -135,8 +127,7 @@ mod tests {
     #[test]
     fn a_request_waits_for_its_own_records_only() {
         let pending = Arc::new(Pending::default());
-        let (a, b) = (pending.open(), pending.open());
-        [a, a, b].into_iter().for_each(|ticket| pending.expect(ticket));
+        let (a, b) = (pending.open(2), pending.open(1));
         assert_eq!(pending.waiting(), 3);
         let told = Arc::clone(&pending);
         let thread = std::thread::spawn(move || {
@@ -149,7 +140,7 @@ mod tests {
         assert_eq!((pending.waiting(), pending.lock().open.len()), (1, 1));
         pending.delivered(b);
         assert_eq!((pending.waiting(), pending.lock().open.len()), (0, 0), "nothing stays behind");
-        let empty = pending.open();
+        let empty = pending.open(0);
         assert!(matches!(pending.wait(empty, LONG), Some(None)), "a request without spans waits for nothing");
     }
 }

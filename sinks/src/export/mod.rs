@@ -1,26 +1,26 @@
-//! Traces out: the topic `spans` to any backend that takes OTLP over HTTP.
+//! Traces out: the topic `spans` to any backend that takes OTLP.
 //!
 //! ```text
-//! spans ─> SpanExport ─> requests of at most 512 spans ─> protobuf, gzip ─> POST …/v1/traces
+//! spans ─> SpanExport ─> requests of at most 512 spans ─> SpanBackend (HTTP: http.rs; gRPC: tidegate-gateway)
 //!              ▲                                                               │
-//!              │  429, 502, 503, 504, no answer: the same again, when the backend says
+//!              │  later, or no answer: the same again, when the backend says   │
 //!              └─ taken: the next; refused for good: told, counted, the next <─┘
 //! ```
 //!
 //! At least once: offsets are committed when the backend has taken the spans. What it refuses for good is not sent again, as
 //! the specification asks; it stays on the topic.
-//! Source: OpenTelemetry Protocol specification, OTLP/HTTP.
+//! Source: OpenTelemetry Protocol specification, OTLP/HTTP and OTLP/gRPC.
 
-mod backend;
+mod http;
 mod metrics;
 
-pub use backend::{Backend, BodyCompression};
+pub use http::{BodyCompression, HttpBackend};
 pub use metrics::ExportMetrics;
 
 use std::time::{Duration, Instant};
 
 use tidegate_broker::{DeliveryError, Received, Sink};
-use tidegate_otlp::Answer;
+use tidegate_otlp::{Answer, SpanBackend, request_of};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::Span;
 
@@ -32,7 +32,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// The sink that carries the topic `spans` to a backend.
 #[derive(Debug)]
 pub struct SpanExport {
-    backend: Backend,
+    backend: Box<dyn SpanBackend>,
     metrics: ExportMetrics,
     /// Requests of the current batch that were answered for good.
     answered: usize,
@@ -43,30 +43,30 @@ pub struct SpanExport {
 impl SpanExport {
     /// A sink that sends to `backend`.
     #[must_use]
-    pub fn new(backend: Backend, metrics: ExportMetrics) -> Self {
+    pub fn new(backend: Box<dyn SpanBackend>, metrics: ExportMetrics) -> Self {
         Self { backend, metrics, answered: 0, not_before: None }
     }
 
     /// One request; an error where it is to be sent again.
     fn send(&mut self, spans: &[Received<Span>]) -> Result<(), DeliveryError> {
         let count = spans.len() as u64;
-        let url = self.backend.url();
-        match self.backend.send(spans.iter().map(|received| &received.record))? {
+        let answer = self.backend.send(&request_of(spans.iter().map(|received| &received.record)));
+        let at = self.backend.address();
+        match answer {
             Answer::Taken => self.metrics.taken(count),
             Answer::Partly(refused, why) => {
-                tracing::warn!("{url} refused {refused} of {count} spans: {why}");
+                tracing::warn!("{at} refused {refused} of {count} spans: {why}");
                 self.metrics.refused(refused.min(count));
                 self.metrics.taken(count.saturating_sub(refused));
             }
             Answer::Never(why) => {
                 let first = &spans[0].source;
-                tracing::warn!("{url} refused {count} spans for good, {first} the first of them: {why}");
+                tracing::warn!("{at} refused {count} spans for good, {first} the first of them: {why}");
                 self.metrics.refused(count);
             }
             Answer::Later(after, why) => {
-                let wait = after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
-                self.not_before = wait.map(|wait| Instant::now() + wait);
-                return Err(DeliveryError(format!("{url} takes no spans now: {why}")));
+                self.not_before = after.map(|wait| Instant::now() + wait.min(LONGEST_WAIT));
+                return Err(DeliveryError(format!("{at} takes no spans now: {why}")));
             }
         }
         Ok(())
@@ -86,7 +86,7 @@ impl Sink for SpanExport {
 
     fn deliver(&mut self, batch: &[Received<Span>]) -> Result<(), DeliveryError> {
         if self.not_before.is_some_and(|until| Instant::now() < until) {
-            return Err(DeliveryError(format!("{} has asked for patience", self.backend.url())));
+            return Err(DeliveryError(format!("{} has asked for patience", self.backend.address())));
         }
         self.not_before = None;
         for part in batch.chunks(PER_REQUEST).skip(self.answered) {

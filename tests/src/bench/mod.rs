@@ -19,6 +19,7 @@ mod pipelines;
 mod report;
 pub mod restore;
 mod settings;
+pub mod spans;
 pub mod wire;
 
 use anyhow::Context;

@@ -14,7 +14,7 @@ use tidegate_tests::pipeline::{PATIENCE, Pipeline};
 use tidegate_tests::process::wait_until;
 use tidegate_tests::receiver::Receiver;
 
-use crate::gateway;
+use crate::site::{gateway, python};
 
 const NODE: &str = "whole-way";
 
@@ -128,7 +128,7 @@ fn a_report_is_one_trace_over_the_embedded_broker_too() {
 /// What `explain` prints of a running demo is found in a real receiver.
 #[test]
 fn the_trace_that_explain_names_is_at_the_backend() {
-    let Some(python) = crate::python() else { return };
+    let Some(python) = python() else { return };
     let port = Receiver::reserve_port().unwrap();
     let mut command = Command::new(&python);
     command.args(["-u", "-m", "oteltap", "--port", &port.to_string()]);

@@ -65,7 +65,7 @@ impl Way {
                     bytes: edge.spool_bytes.unwrap_or(SPOOL_BYTES),
                     age: edge.spool_age_s.map_or(SPOOL_AGE, Duration::from_secs),
                 }),
-                has_spans: edge.otlp_listen.is_some(),
+                has_spans: edge.takes_spans(),
                 origin: origin(settings),
             }));
         }

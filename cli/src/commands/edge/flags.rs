@@ -36,6 +36,24 @@ impl Proof {
     }
 }
 
+/// Where services send their spans.
+#[derive(Debug, clap::Args)]
+pub(super) struct TakingSpans {
+    /// Take the spans of services beside this agent here, by OTLP over HTTP (their usual port is 4318)
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_OTLP_LISTEN")]
+    otlp_listen: Option<String>,
+    /// Take them here by OTLP over gRPC (their usual port is 4317)
+    #[arg(long, value_name = "ADDR", env = "TIDEGATE_OTLP_GRPC_LISTEN")]
+    otlp_grpc_listen: Option<String>,
+}
+
+impl TakingSpans {
+    pub(super) fn lay_over(&self, edge: &mut Edge) {
+        edge.otlp_listen = self.otlp_listen.clone().or(edge.otlp_listen.take());
+        edge.otlp_grpc_listen = self.otlp_grpc_listen.clone().or(edge.otlp_grpc_listen.take());
+    }
+}
+
 /// What the quota limits, and what is counted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Enforcing {

@@ -34,7 +34,7 @@ use crate::{shutdown, telemetry};
 
 use centre::Way;
 use enforcement::{Enforcement, Group};
-use flags::{Enforcing, Proof};
+use flags::{Enforcing, Proof, TakingSpans};
 use keeper::Keeper;
 use on_change::OnChange;
 use requests::{Base, Requests};
@@ -98,9 +98,8 @@ pub(crate) struct Edge {
     /// and TIDEGATE_NODE_ID in its environment
     #[arg(long, value_name = "COMMAND", env = "TIDEGATE_ON_CHANGE")]
     on_change: Option<String>,
-    /// Take the spans of services beside this agent here, by OTLP over HTTP (their usual port is 4318)
-    #[arg(long, value_name = "ADDR", env = "TIDEGATE_OTLP_LISTEN")]
-    otlp_listen: Option<String>,
+    #[command(flatten)]
+    taking_spans: TakingSpans,
     #[command(flatten)]
     enforcing: Enforcing,
     #[command(flatten)]
@@ -174,7 +173,7 @@ impl Edge {
         self.enforcing.lay_over(edge);
         edge.local_policy = self.local_policy.or(edge.local_policy);
         edge.cache = self.cache.clone().or(edge.cache.take());
-        edge.otlp_listen = self.otlp_listen.clone().or(edge.otlp_listen.take());
+        self.taking_spans.lay_over(edge);
         edge.on_change = self.on_change.clone().or(edge.on_change.take());
         Ok(settings)
     }

@@ -107,12 +107,14 @@ impl Requests {
 }
 
 fn count_by(edge: &Edge, admits: bool) -> anyhow::Result<Option<CountBy>> {
-    let takes_spans = edge.otlp_listen.is_some();
+    let takes_spans = edge.takes_spans();
     match edge.count {
         Some(CountBy::Admission) if !admits => {
             Err(failure(exit::CONFIG, "--count admission wants --admit-listen or --admit-grpc-listen"))
         }
-        Some(CountBy::Spans) if !takes_spans => Err(failure(exit::CONFIG, "--count spans wants --otlp-listen")),
+        Some(CountBy::Spans) if !takes_spans => {
+            Err(failure(exit::CONFIG, "--count spans wants --otlp-listen or --otlp-grpc-listen"))
+        }
         Some(by) => Ok(Some(by)),
         None if admits => Ok(Some(CountBy::Admission)),
         None => Ok(takes_spans.then_some(CountBy::Spans)),
@@ -181,6 +183,7 @@ mod tests {
         };
         assert_eq!(of(""), (false, false, false, false));
         assert_eq!(of("otlp_listen = 'a'"), (false, true, true, false));
+        assert_eq!(of("otlp_grpc_listen = 'a'"), (false, true, true, false));
         assert_eq!(of("admit_listen = 'a'\notlp_listen = 'b'"), (true, true, false, true));
         assert_eq!(of("admit_grpc_listen = 'a'\notlp_listen = 'b'\ncount = 'spans'"), (true, true, true, true));
         assert_eq!(of("admit_listen = 'a'\nload = 'host'"), (true, true, false, false));

@@ -1,18 +1,19 @@
-//! Spans of the services beside the agent, by OTLP over HTTP, and the agent's own: straight to the topic or over the gateway.
+//! Spans of the services beside the agent, by OTLP over HTTP and gRPC, and the agent's own: straight to the topic or over the gateway.
 
 use std::sync::Arc;
 
 use tidegate_broker::{Registry, Stop};
+use tidegate_gateway::otlp;
 use tidegate_producers::admission::RequestCounts;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 use tidegate_traces::Connected;
 
 use crate::config::Settings;
-use crate::{otlp_http, own_spans};
+use crate::{http, otlp_http, own_spans};
 
 use super::centre::Centre;
 
-/// Serves where an address is given for it; server spans are counted where `counts` are given.
+/// Serves where addresses are given for it; server spans are counted where `counts` are given.
 pub(super) fn serve(
     settings: &Settings,
     centre: &Centre,
@@ -20,7 +21,9 @@ pub(super) fn serve(
     registry: &Registry,
     stop: &Stop,
 ) -> anyhow::Result<()> {
-    let Some(address) = &settings.edge.otlp_listen else { return Ok(()) };
+    if !settings.edge.takes_spans() {
+        return Ok(());
+    }
     let metrics = SpanMetrics::register(registry)?;
     let intake: Arc<dyn SpanIntake> = match centre {
         Centre::Gateway(link) => Arc::new(link.spans(metrics, counts)?),
@@ -30,8 +33,16 @@ pub(super) fn serve(
             Arc::new(SpanReceiver::new(&kafka, &*ids, metrics, counts)?)
         }
     };
-    let at = otlp_http::serve(address, intake, stop)?;
-    tracing::info!("spans by OTLP at http://{at}/v1/traces");
+    if let Some(address) = &settings.edge.otlp_listen {
+        let at = otlp_http::serve(address, Arc::clone(&intake), stop)?;
+        tracing::info!("spans by OTLP at http://{at}/v1/traces");
+    }
+    if let Some(address) = &settings.edge.otlp_grpc_listen {
+        let listener = http::bind(address)?;
+        let at = listener.local_addr()?;
+        otlp::serve(listener, intake, stop)?;
+        tracing::info!("spans by OTLP over gRPC at http://{at}");
+    }
     Ok(())
 }
 

@@ -1,17 +1,20 @@
-//! HTTP at the address of the edges: Prometheus' samples, OpenTelemetry's metrics and spans.
+//! HTTP at the address of the edges: Prometheus' samples, OpenTelemetry's metrics and spans; the latter two by gRPC as well.
 //!
 //! ```text
 //! request ─ who? ─ a free place? ─ headers, body within its limit ─> (own task) Samples, SpanReceiver ─> Kafka ─> answer
 //!             401       429              413, 415, 503                                             2xx, 400, 403, 503
 //! ```
 //!
-//! A request that was taken is followed to its end, also where its sender has gone: what it brought is known when it is sent again.
+//! OTLP's transports, `otlp` and `otlp_grpc`, meet in `signals`. A request that was taken is followed to its end, also where its sender has gone: what it brought is known when it is sent again.
 
+mod entry;
 pub(crate) mod metrics;
 mod otlp;
+mod otlp_grpc;
 mod reasons;
 mod refusal;
 mod samples;
+mod signals;
 mod write;
 
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use tidegate_producers::spans::SpanReceiver;
 use tidegate_samples::Mapping;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::StreamExt;
+use tonic::service::Routes;
 
 use super::intake::Intake;
 use super::limits::Limits;
@@ -92,22 +96,17 @@ impl Http {
             .with_state(self)
     }
 
+    /// The same for OTLP over gRPC, beside the services that are there.
+    pub(super) fn add_otlp(self: &Arc<Self>, routes: Routes) -> Routes {
+        routes.add_service(otlp_grpc::traces(self)).add_service(otlp_grpc::metrics(self))
+    }
+
     /// Who asks, and a place for the request; neither costs anything of a flood.
     fn enter(&self, request: &Request) -> Result<(Peer, OwnedSemaphorePermit), Refusal> {
-        if self.stop.is_set() {
-            return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "this gateway is stopping; use another one"));
-        }
         let connected = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let peer = connected.bearing(text(request.headers(), "authorization"));
-        self.intake.admit(&peer, std::iter::empty()).map_err(|status| Refusal::of_status(&status))?;
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => Ok((peer, place)),
-            Err(_) => {
-                self.intake.refused("requests");
-                let most = self.limits.requests;
-                Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, format!("{most} requests are being taken already")))
-            }
-        }
+        let place = self.admit(&peer)?;
+        Ok((peer, place))
     }
 
     /// A refusal of a request whose body is still to come: that is read and thrown away, or else the connection would be reset before

@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
+use super::entry::Denied;
+
 /// Seconds after which a sender is to try again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
 
@@ -27,13 +29,29 @@ impl Refusal {
     }
 
     /// As gRPC would have said it.
-    pub(super) fn of_status(status: &Status) -> Self {
+    fn of_status(status: &Status) -> Self {
         let code = match status.code() {
             Code::Unauthenticated => StatusCode::UNAUTHORIZED,
             Code::PermissionDenied => StatusCode::FORBIDDEN,
             _ => return Self::later(StatusCode::SERVICE_UNAVAILABLE, status.message()),
         };
         Self::new(code, status.message())
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown(status) => Self::of_status(&status),
+            Denied::Full(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<tidegate_otlp::Refusal> for Refusal {
+    fn from(refusal: tidegate_otlp::Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { is_later: refusal.retry_after().is_some(), ..Self::new(status, refusal.why) }
     }
 }
 

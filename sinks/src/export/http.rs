@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tidegate_broker::DeliveryError;
-use tidegate_otlp::{Answer, Encoding, answer, request_of};
-use tidegate_schemas::records::Span;
+use tidegate_otlp::{Answer, Encoding, ExportTraceServiceRequest, SpanBackend, answer};
 
 use crate::error::SinkError;
 use crate::http_address;
@@ -31,14 +29,14 @@ pub enum BodyCompression {
 
 /// A backend over HTTP.
 #[derive(Debug)]
-pub struct Backend {
+pub struct HttpBackend {
     url: String,
     compression: BodyCompression,
     headers: BTreeMap<String, String>,
     agent: ureq::Agent,
 }
 
-impl Backend {
+impl HttpBackend {
     /// A backend at `url`: a base address, to which `/v1/traces` is added, or a whole one. `headers` go with every request.
     ///
     /// # Errors
@@ -58,32 +56,34 @@ impl Backend {
         Self { compression, ..self }
     }
 
-    /// Where spans go.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.url.clone()
-    }
-
-    /// Sends spans in one request.
-    pub(super) fn send<'s>(&self, spans: impl Iterator<Item = &'s Span>) -> Result<Answer, DeliveryError> {
-        let away = |why: String| DeliveryError(format!("the OTLP backend {} did not answer: {why}", self.url));
-        let mut body = Encoding::Protobuf.body(&request_of(spans));
+    /// The answer; an error where there is none.
+    fn post(&self, spans: &ExportTraceServiceRequest) -> Result<Answer, String> {
+        let mut body = Encoding::Protobuf.body(spans);
         let mut request = self.agent.post(&self.url).content_type(Encoding::Protobuf.content_type());
         if self.compression == BodyCompression::Gzip {
-            body = compressed(&body).map_err(|e| away(e.to_string()))?;
+            body = compressed(&body).map_err(|e| e.to_string())?;
             request = request.header("Content-Encoding", "gzip");
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut response = request.send(&body[..]).map_err(|e| away(e.to_string()))?;
+        let mut response = request.send(&body[..]).map_err(|e| e.to_string())?;
         let status = response.status().as_u16();
         let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let (after, content_type) = (header("Retry-After"), header("Content-Type"));
         let encoding = content_type.and_then(|ty| Encoding::of(&ty).ok());
-        let said =
-            response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().map_err(|e| away(e.to_string()))?;
+        let said = response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().map_err(|e| e.to_string())?;
         Ok(answer(status, after.as_deref(), encoding, &said))
+    }
+}
+
+impl SpanBackend for HttpBackend {
+    fn address(&self) -> &str {
+        &self.url
+    }
+
+    fn send(&mut self, request: &ExportTraceServiceRequest) -> Answer {
+        self.post(request).unwrap_or_else(|why| Answer::Later(None, format!("it did not answer: {why}")))
     }
 }
 
@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_base_address_gets_the_path_of_traces() {
-        let url = |of: &str| Backend::new(of, BTreeMap::new()).map(|backend| backend.url()).map_err(|e| e.to_string());
+        let url =
+            |of: &str| HttpBackend::new(of, BTreeMap::new()).map(|backend| backend.url).map_err(|e| e.to_string());
         assert_eq!(url("http://127.0.0.1:4318").unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(url("http://127.0.0.1:4318/").unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(url("https://tempo.example/otlp/v1/traces").unwrap(), "https://tempo.example/otlp/v1/traces");
