@@ -8,7 +8,7 @@ use super::alerts::NodeAlert;
 use super::decisions::Decision;
 use super::node::Node;
 use super::state::PageState;
-use super::traces::{Place, TraceView};
+use super::traces::{Asker, Place, TraceView};
 
 /// A decision with what belongs to it.
 #[derive(Debug, Serialize)]
@@ -82,6 +82,12 @@ impl PageState {
             }
             let alerts = node.alerts.newest_first().filter(|alert| is_it(alert.trace.as_ref()));
             view.alerts.extend(alerts.map(|alert| Place { node: name, name: &alert.rule, t: alert.fired_at }));
+        }
+        if let Some(Asker { node, rule, t }) = self.traces.asker(id).filter(|_| view.leads_nowhere()) {
+            match rule {
+                Some(rule) => view.alerts.push(Place { node, name: rule, t: *t }),
+                None => view.decision = Some(Place { node, name: "", t: *t }),
+            }
         }
         Some(view)
     }

@@ -11,11 +11,11 @@ use serde::Serialize;
 use tidegate_schemas::controls::Controls;
 use tidegate_schemas::records::{Alert, Control, Forecast, LoadReport, QuotaCommand, Span};
 
-use super::decisions::{Beside, Decisions};
+use super::decisions::{Beside, Decisions, cut};
 use super::history::SPAN_MS;
 use super::node::Node;
 use super::raise::RaiseTally;
-use super::traces::Traces;
+use super::traces::{Asker, NAME_CHARS, Traces};
 
 /// Node ids longer than this (bytes) are not shown.
 const ID_BYTES: usize = 200;
@@ -125,7 +125,8 @@ impl PageState {
     pub fn apply_command(&mut self, command: &QuotaCommand, beside: Beside) {
         let Some(node) = self.nodes.get_mut(&command.node_id) else { return };
         if let Some(decision) = node.command(command, beside, &mut self.tally) {
-            self.traces.want(decision.trace.as_deref());
+            let asker = Asker { node: decision.node.clone(), rule: None, t: decision.t };
+            self.traces.want(decision.trace.as_deref(), asker);
             self.decisions.push(decision);
         }
     }
@@ -133,7 +134,8 @@ impl PageState {
     /// Takes a record of an alert and its trace; one about no node, or a node that never reported, is passed over.
     pub fn apply_alert(&mut self, alert: &Alert, trace: Option<String>) {
         let Some(node) = self.nodes.get_mut(&alert.node_id) else { return };
-        self.traces.want(trace.as_deref());
+        let rule = Some(cut(&alert.rule, NAME_CHARS));
+        self.traces.want(trace.as_deref(), Asker { node: alert.node_id.clone(), rule, t: alert.fired_at });
         node.alerts.take(alert, trace);
     }
 

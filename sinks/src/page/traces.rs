@@ -1,20 +1,24 @@
 //! The traces that the page can draw: those of decisions and alerts that it shows, as their spans come. Bounded memory.
 //!
 //! ```text
-//! decisions, alerts ─> wanted (ids)
+//! decisions, alerts ─> wanted (ids, and who asked)
 //! spans ─> of a wanted trace ─> kept, the last of them
 //!       └> of any other      ─> waiting: its decision may come after it
 //! ```
 //!
-//! Memory: at most [`KEPT`] + [`WAITING`] traces of [`SPANS`] spans, each under 1 KiB, and [`WANTED`] ids.
+//! Memory: at most [`KEPT`] + [`WAITING`] traces of [`SPANS`] spans, each under 1 KiB, and [`WANTED`] ids with what they were asked for, each under 500 bytes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod view;
 
-use serde::Serialize;
+use std::collections::{HashMap, VecDeque};
+
 use tidegate_schemas::records::{Span, StatusCode};
 use tidegate_schemas::trace_tree::{in_order, service};
 
 use super::decisions::cut;
+pub(super) use view::Place;
+use view::SpanView;
+pub use view::TraceView;
 
 /// Traces of decisions and alerts.
 const KEPT: usize = 200;
@@ -25,7 +29,7 @@ const SPANS: usize = 100;
 /// Traces of which spans are expected.
 const WANTED: usize = 4_096;
 /// Longer names are cut here (characters).
-const NAME_CHARS: usize = 80;
+pub(super) const NAME_CHARS: usize = 80;
 
 /// A span, as much of it as is drawn.
 #[derive(Debug)]
@@ -45,59 +49,31 @@ struct Trace {
     left_out: u64,
 }
 
+/// What a trace was first shown for: it may be gone from its list before the trace is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asker {
+    pub(super) node: String,
+    /// Rule of the alert; `None`: a decision.
+    pub(super) rule: Option<String>,
+    pub(super) t: i64,
+}
+
 /// The traces.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
     traces: HashMap<u128, Trace>,
-    wanted: HashSet<u128>,
+    wanted: HashMap<u128, Asker>,
     /// The same, oldest first.
     asked: VecDeque<u128>,
     kept: VecDeque<u128>,
     waiting: VecDeque<u128>,
 }
 
-/// One trace, drawn from its first span on.
-#[derive(Debug, Serialize)]
-pub struct TraceView<'a> {
-    trace: String,
-    /// Begin of the first span, ms since the epoch.
-    t: i64,
-    duration_us: f64,
-    /// Each below its parent.
-    spans: Vec<SpanView<'a>>,
-    /// Spans that found no room.
-    left_out: u64,
-    /// The decision that it led to, where it is shown.
-    pub(super) decision: Option<Place<'a>>,
-    /// The alerts that fired by it.
-    pub(super) alerts: Vec<Place<'a>>,
-}
-
-/// Where else something stands on the page.
-#[derive(Debug, Serialize)]
-pub(super) struct Place<'a> {
-    pub(super) node: &'a str,
-    /// What it is called there.
-    pub(super) name: &'a str,
-    pub(super) t: i64,
-}
-
-#[derive(Debug, Serialize)]
-struct SpanView<'a> {
-    depth: usize,
-    service: &'a str,
-    operation: &'a str,
-    /// From the begin of the trace.
-    start_us: f64,
-    duration_us: f64,
-    /// What it says of its failure; `null`: it did not fail.
-    error: Option<&'a str>,
-}
-
 impl Traces {
     /// A decision or an alert of this trace is shown.
-    pub(super) fn want(&mut self, trace: Option<&str>) {
-        let Some(id) = trace.and_then(number).filter(|id| self.wanted.insert(*id)) else { return };
+    pub(super) fn want(&mut self, trace: Option<&str>, asker: Asker) {
+        let Some(id) = trace.and_then(number).filter(|id| !self.wanted.contains_key(id)) else { return };
+        self.wanted.insert(id, asker);
         self.asked.push_back(id);
         if self.asked.len() > WANTED {
             self.asked.pop_front().map(|oldest| self.wanted.remove(&oldest));
@@ -116,7 +92,7 @@ impl Traces {
         if self.traces.len() == known {
             return;
         }
-        if self.wanted.contains(&id) {
+        if self.wanted.contains_key(&id) {
             return self.keep(id);
         }
         self.waiting.push_back(id);
@@ -128,6 +104,11 @@ impl Traces {
         self.kept.push_back(id);
         let oldest = if self.kept.len() > KEPT { self.kept.pop_front() } else { None };
         oldest.map(|oldest| self.traces.remove(&oldest));
+    }
+
+    /// What a trace was first shown for.
+    pub(super) fn asker(&self, trace: &str) -> Option<&Asker> {
+        self.wanted.get(&number(trace)?)
     }
 
     /// Spans that are here of a trace.

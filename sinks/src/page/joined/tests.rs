@@ -76,3 +76,16 @@ fn a_trace_leads_back_to_its_decision_and_its_alerts() {
     assert_eq!(fired["decision"], Value::Null);
     assert!(page.trace(&id(0xc)).is_none());
 }
+
+#[test]
+fn a_trace_still_leads_to_its_node_when_its_decision_has_left_the_list() {
+    let mut page = page();
+    for at in 2..40 {
+        let scale = if at % 2 == 0 { 1.3 } else { 1.6 };
+        page.apply_command(&command("a", T + at * 60_000, scale, 0.9, 0.95), Beside::default());
+    }
+    let raised = as_json(page.trace(&id(RAISED)));
+    assert_eq!((&raised["decision"]["node"], &raised["decision"]["t"]), (&json!("a"), &json!(T)));
+    let decisions = as_json(page.node("a"))["decisions"].clone();
+    assert!(decisions.as_array().unwrap().iter().all(|decision| decision["t"] != json!(T)), "it has left");
+}

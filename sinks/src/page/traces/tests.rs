@@ -24,6 +24,10 @@ fn id(trace: u128) -> String {
     format!("{trace:032x}")
 }
 
+fn asker() -> Asker {
+    Asker { node: "n".into(), rule: None, t: 0 }
+}
+
 #[test]
 fn a_trace_is_drawn_parents_above_children_whatever_came_first() {
     let mut traces = Traces::default();
@@ -43,17 +47,17 @@ fn a_trace_is_drawn_parents_above_children_whatever_came_first() {
 #[test]
 fn traces_of_decisions_outlast_those_of_others() {
     let mut traces = Traces::default();
-    traces.want(Some(&id(1)));
+    traces.want(Some(&id(1)), asker());
     traces.take(&span(1, "a", "", (0, 1)));
     traces.take(&span(2, "a", "", (0, 1)));
     // Its decision comes after its spans.
-    traces.want(Some(&id(2)));
+    traces.want(Some(&id(2)), asker());
     traces.take(&span(3, "a", "", (0, 1)));
     (100..100 + WAITING as u128).for_each(|trace| traces.take(&span(trace, "a", "", (0, 1))));
     let here = |traces: &Traces, trace| traces.spans(Some(&id(trace)));
     assert_eq!([1, 2, 3].map(|trace| here(&traces, trace)), [1, 1, 0]);
     for trace in 1_000..1_000 + KEPT as u128 {
-        traces.want(Some(&id(trace)));
+        traces.want(Some(&id(trace)), asker());
         traces.take(&span(trace, "a", "", (0, 1)));
     }
     assert_eq!(here(&traces, 1), 0, "there is room for so many");
@@ -66,6 +70,6 @@ fn a_long_trace_is_cut_and_says_so() {
     (0..SPANS as i64 + 5).for_each(|at| traces.take(&span(1, &format!("{at}"), "", (at, at + 1))));
     let view = traces.view(&id(1)).unwrap();
     assert_eq!((view.spans.len(), view.left_out), (SPANS, 5));
-    (0..2 * WANTED as u128).for_each(|trace| traces.want(Some(&id(trace))));
+    (0..2 * WANTED as u128).for_each(|trace| traces.want(Some(&id(trace)), asker()));
     assert_eq!((traces.wanted.len(), traces.asked.len()), (WANTED, WANTED));
 }
