@@ -67,8 +67,13 @@ impl SpanBackend for GrpcBackend {
 
     fn send(&mut self, request: &ExportTraceServiceRequest) -> Answer {
         let message = Bytes::from(request.encode_to_vec());
-        let call = call(&mut self.service, message, &self.headers);
-        match self.runtime.block_on(async { tokio::time::timeout(TIMEOUT, call).await }) {
+        let (service, headers) = (self.service.clone(), self.headers.clone());
+        // A task of its own: tonic 0.14 panics at a `grpc-status-details-bin` that is no base64, and that is only a bad answer.
+        let call = self.runtime.spawn(tokio::time::timeout(TIMEOUT, call(service, message, headers)));
+        let Ok(ended) = self.runtime.block_on(call) else {
+            return Answer::Later(None, "its answer cannot be read".to_owned());
+        };
+        match ended {
             Ok(Ok(answer)) => grpc_success(&answer),
             // A status that was made here, of a connection that is none, tells more in its causes.
             Ok(Err(status)) => match std::error::Error::source(&status) {
@@ -82,10 +87,10 @@ impl SpanBackend for GrpcBackend {
     }
 }
 
-async fn call(service: &mut Grpc<Channel>, message: Bytes, headers: &MetadataMap) -> Result<Bytes, Status> {
+async fn call(mut service: Grpc<Channel>, message: Bytes, headers: MetadataMap) -> Result<Bytes, Status> {
     service.ready().await.map_err(|e| Status::from_error(Box::new(e)))?;
     let mut request = Request::new(message);
-    *request.metadata_mut() = headers.clone();
+    *request.metadata_mut() = headers;
     let answer = service.unary(request, PathAndQuery::from_static(EXPORT), Raw).await?;
     Ok(answer.into_inner())
 }
