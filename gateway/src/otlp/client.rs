@@ -69,7 +69,8 @@ impl SpanBackend for GrpcBackend {
         let message = Bytes::from(request.encode_to_vec());
         let (service, headers) = (self.service.clone(), self.headers.clone());
         // A task of its own: tonic 0.14 panics at a `grpc-status-details-bin` that is no base64, and that is only a bad answer.
-        let call = self.runtime.spawn(tokio::time::timeout(TIMEOUT, call(service, message, headers)));
+        let call =
+            self.runtime.spawn(async move { tokio::time::timeout(TIMEOUT, call(service, message, headers)).await });
         let Ok(ended) = self.runtime.block_on(call) else {
             return Answer::Later(None, "its answer cannot be read".to_owned());
         };
