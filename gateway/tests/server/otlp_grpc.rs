@@ -150,9 +150,10 @@ async fn who_finds_no_place_comes_again_and_what_is_no_request_does_not() {
     assert!(matches!(said, Answer::Later(Some(_), _)), "{said:?}");
     waiting.abort();
     let until = tokio::time::Instant::now() + Duration::from_secs(30);
-    while status.code() == tonic::Code::ResourceExhausted && tokio::time::Instant::now() < until {
+    // A refusal may come before its request was sent whole, and then the client knows only that its stream was reset.
+    while status.code() != tonic::Code::InvalidArgument && tokio::time::Instant::now() < until {
         status = ask(&site).await;
     }
-    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    assert_eq!(status.code(), tonic::Code::InvalidArgument, "{}", status.message());
     assert!(status.message().contains("no ExportTraceServiceRequest as protobuf"), "{}", status.message());
 }
