@@ -15,7 +15,8 @@ use crate::server::SmallRegistry;
 /// Enough for a command to start and end on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A command that publishes some load.
-pub(crate) const FLEET: [&str; 8] = ["simulate", "--no-quotas", "--nodes", "6", "--for", "5m", "--speed", "max"];
+pub(crate) const FLEET: [&str; 10] =
+    ["simulate", "--no-quotas", "--nodes", "6", "--for", "5m", "--speed", "max", "--trace-sample", "0"];
 
 /// One pipeline.
 #[derive(Debug)]
