@@ -10,7 +10,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::IntCounterVec;
 use tidegate_broker::{KafkaSettings, Registry};
-use tidegate_producers::ProducerError;
 use tidegate_producers::spans::{SpanIntake, SpanMetrics, SpanReceiver};
 use tidegate_schemas::SchemaIds;
 use tidegate_traces::{Connected, connect, counter};
@@ -32,14 +31,14 @@ pub(crate) fn to_kafka(
             Some(receiver) => receiver,
             None => receiver.insert(open()?),
         };
-        receiver.take(request).map(drop).map_err(|e| said(&e))
+        receiver.take(request).map(drop).map_err(|e| e.to_string())
     };
     Ok(connect(Box::new(takes), counted(registry)?))
 }
 
 /// Hands them to what takes spans of services here.
 pub(crate) fn to(intake: Arc<dyn SpanIntake>, registry: &Registry) -> anyhow::Result<Connected> {
-    let takes = move |request| intake.take(request).map(drop).map_err(|e| said(&e));
+    let takes = move |request| intake.take(request).map(drop).map_err(|e| e.to_string());
     Ok(connect(Box::new(takes), counted(registry)?))
 }
 
@@ -48,10 +47,6 @@ pub(crate) fn counted(registry: &Registry) -> Result<IntCounterVec, prometheus::
     let spans = counter()?;
     registry.register(Box::new(spans.clone()))?;
     Ok(spans)
-}
-
-fn said(e: &ProducerError) -> String {
-    e.to_string()
 }
 
 /// Tells the traces of this start from those of others.

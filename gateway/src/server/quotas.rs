@@ -62,11 +62,10 @@ fn take(record: RawRecord, ids: &mut Ids, board: &Board, head: &HeadSampler) {
     if let Ok(node_id) = std::str::from_utf8(&key) {
         head.trace_whole(node_id, trace.as_ref().is_some_and(TraceContext::is_whole));
     }
-    let state = || trace.as_ref().and_then(TraceContext::tracestate).unwrap_or_default().to_owned();
     let post = |value| Post {
         value,
         traceparent: trace.as_ref().map(TraceContext::traceparent).unwrap_or_default(),
-        tracestate: state(),
+        tracestate: trace.as_ref().and_then(TraceContext::tracestate).unwrap_or_default().to_owned(),
     };
     match value.map(|value| ids.in_catalogue(value)) {
         // What no edge can read leaves what they had.

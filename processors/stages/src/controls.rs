@@ -74,11 +74,7 @@ fn policy(control: &Control) -> Result<Option<PolicyName>, UnknownName> {
 
 /// One control as it stands.
 fn resolve(control: &Control) -> InForce {
-    // A word that is only for the traces is none for the quota.
-    if (Control { trace: false, ..control.clone() }).is_clear() {
-        return InForce::default();
-    }
-    InForce {
+    let mut resolved = InForce {
         override_quota: control.override_quota,
         freeze: control.freeze,
         min_quota: control.min_quota,
@@ -89,8 +85,13 @@ fn resolve(control: &Control) -> InForce {
             ControlMode::Recommend => Some(Mode::Recommend),
             ControlMode::Enforce => Some(Mode::Enforce),
         },
-        said: vec![format!("{} on {}: {}", control.by, control.target, control.why)],
+        said: Vec::new(),
+    };
+    // A word that is only for the traces is none for the quota.
+    if resolved != InForce::default() {
+        resolved.said.push(format!("{} on {}: {}", control.by, control.target, control.why));
     }
+    resolved
 }
 
 /// Lays a node's own control over its pool's. The pool's word is named where it counts for something.

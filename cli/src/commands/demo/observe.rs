@@ -90,7 +90,7 @@ impl Observer {
                 },
             )?,
             self.reader(Topic::Alerts, From::Beginning, &unhurried, ids, stop, |o, raw, alert: Option<Alert>| {
-                alert.iter().for_each(|alert| o.page.alert(alert, trace_id(raw)));
+                alert.iter().for_each(|alert| o.page.alert(alert, raw.trace().as_ref().map(TraceContext::trace_id)));
             })?,
             self.reader(Topic::Spans, From::End, &unhurried, ids, stop, |o, _, span: Option<Span>| {
                 span.iter().for_each(|span| o.page.span(span));
@@ -150,9 +150,4 @@ impl Observer {
             }
         })?)
     }
-}
-
-/// The trace that a record belongs to.
-fn trace_id(raw: &RawRecord) -> Option<String> {
-    raw.trace().map(|trace| trace.trace_id())
 }
