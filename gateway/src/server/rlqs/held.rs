@@ -105,3 +105,57 @@ impl Held {
         BucketAction { bucket_id: Some(BucketId { bucket }), bucket_action: Some(action) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_samples::buckets::Strategy;
+
+    use super::*;
+
+    const NOW: i64 = 1_767_571_200_000;
+
+    fn held() -> Held {
+        let keys = Keys::from([("name".into(), "cart".into()), ("env".into(), "prod".into())]);
+        let strategy = Strategy::RequestsPerTimeUnit;
+        let bucket = Bucket { node_id: "shop/cart".into(), pool: String::new(), base_quota: 200.0, strategy };
+        Held::new(keys, bucket, 1, NOW)
+    }
+
+    /// Its usage comes every half minute.
+    fn report(allowed: u64, denied: u64) -> Report {
+        Report { elapsed_ms: 30_000, allowed, denied }
+    }
+
+    #[test]
+    fn a_bucket_without_requests_for_ten_minutes_is_abandoned_by_its_whole_id() {
+        let held = held();
+        assert_eq!(held.abandoned(NOW + IDLE_MS - 1), None);
+        let told = held.abandoned(NOW + IDLE_MS).unwrap();
+        assert_eq!(told.bucket_action, Some(Action::AbandonAction(AbandonAction {})));
+        let id = told.bucket_id.unwrap().bucket;
+        assert_eq!((id.len(), &*id["name"], &*id["env"]), (2, "cart", "prod"));
+    }
+
+    #[test]
+    fn requests_keep_a_bucket_denied_ones_too_and_reports_of_none_do_not() {
+        let mut held = held();
+        held.used(report(0, 1), NOW + 300_000);
+        assert_eq!(held.abandoned(NOW + 300_000 + IDLE_MS - 1), None);
+        held.used(report(1, 0), NOW + 600_000);
+        for half_minutes in 1..20 {
+            let now = NOW + 600_000 + half_minutes * 30_000;
+            held.used(report(0, 0), now);
+            assert_eq!(held.abandoned(now), None, "{half_minutes}");
+        }
+        assert!(held.abandoned(NOW + 600_000 + IDLE_MS).is_some());
+    }
+
+    #[test]
+    fn a_bucket_that_comes_back_begins_anew_with_the_default() {
+        let mut one = held();
+        assert!(one.default(1, NOW).is_some() && one.default(1, NOW + 1).is_none());
+        assert!(one.abandoned(NOW + IDLE_MS).is_some());
+        let told = held().default(1, NOW + IDLE_MS).unwrap().bucket_action.unwrap();
+        assert!(matches!(told, Action::QuotaAssignmentAction(_)), "{told:?}");
+    }
+}
