@@ -7,6 +7,7 @@
 //! ```
 
 mod address;
+mod guard;
 pub(crate) mod metrics;
 mod runner;
 mod session;

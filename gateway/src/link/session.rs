@@ -15,6 +15,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::FINISH;
 use super::Update;
+use super::guard::readable;
 use super::runner::{Ended, Runner};
 use crate::batch::pack;
 use crate::error::with_causes;
@@ -86,7 +87,7 @@ impl Runner {
             let acks = client.report(report).await?.into_inner();
             Ok::<_, Status>((acks, client.watch(watch).await?.into_inner()))
         };
-        match tokio::time::timeout(BEGIN, begin).await {
+        match tokio::time::timeout(BEGIN, readable(begin)).await {
             Ok(Ok((acks, updates))) => {
                 Ok(Streams { batches, acks, updates, progress: Instant::now(), moving: false, until: None })
             }
@@ -122,12 +123,12 @@ impl Runner {
             item = self.inbox.recv(), if streams.until.is_none() => if !self.keep_all(item) {
                 streams.until = Some(Instant::now() + FINISH);
             },
-            ack = streams.acks.message() => {
+            ack = readable(streams.acks.message()) => {
                 let ack = next(ack)?;
                 streams.progress = Instant::now();
                 self.acknowledged(&ack);
             }
-            update = streams.updates.message(), if !streams.moving => match next(update) {
+            update = readable(streams.updates.message()), if !streams.moving => match next(update) {
                 Ok(QuotaUpdate { value, kept, traceparent, tracestate, .. }) => {
                     let trace = TraceContext::parse(traceparent.as_bytes(), Some(tracestate.as_bytes()));
                     (self.on_update)(Update { value: &value, kept, trace: trace.as_ref() });

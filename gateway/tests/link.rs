@@ -1,0 +1,64 @@
+//! The edge's link before what is no gateway of ours.
+
+#![expect(clippy::unwrap_used, reason = "a panic is the report")]
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use prometheus::TextEncoder;
+use tidegate_broker::Registry;
+use tidegate_gateway::Link;
+use tidegate_gateway::link::{Credentials, LinkSettings};
+use tidegate_schemas::records::LoadReport;
+use tidegate_schemas::trace::HeadSampler;
+use tidegate_traces::Origin;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Attempts of that result so far.
+fn attempts(registry: &Registry, result: &str) -> u64 {
+    let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let name = format!("tidegate_edge_link_attempts_total{{result=\"{result}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+}
+
+#[test]
+fn answers_that_cannot_be_read_do_not_end_the_link() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = || async {
+        [("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-status-details-bin", "no base64: %%%")]
+    };
+    runtime.spawn(async move {
+        let router = axum::Router::new().fallback(answer);
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        tonic::transport::Server::builder()
+            .add_routes(tonic::service::Routes::from(router))
+            .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener))
+            .await
+            .unwrap();
+    });
+
+    let settings = LinkSettings {
+        addresses: vec![at],
+        credentials: Credentials::default(),
+        node_ids: vec!["edge-1".into()],
+        kept: 10,
+        spool: None,
+        has_spans: false,
+        origin: Origin::new("tidegate-edge", HeadSampler::new(1, 0.0)),
+    };
+    let registry = Registry::new();
+    let link = Link::start(settings, Box::new(|_| {}), &registry).unwrap();
+    // It tries again, as after any failure, and takes reports meanwhile.
+    let began = Instant::now();
+    while attempts(&registry, "failed") < 2 {
+        assert!(began.elapsed() < PATIENCE, "{} failures", attempts(&registry, "failed"));
+        assert!(link.send(LoadReport::new("edge-1", 1, 10_000, 1000.0)), "the link has ended");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(attempts(&registry, "connected"), 0);
+    link.finish();
+}
