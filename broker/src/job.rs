@@ -8,6 +8,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::codec::SchemaIds;
 use tidegate_schemas::records::Record;
 
+use crate::client_metrics::Client;
 use crate::dead_letters::DeadLetterBox;
 use crate::error::BrokerError;
 use crate::group::{GroupContext, SharedLedger};
@@ -15,9 +16,10 @@ use crate::guarantee::{Guarantee, Processing};
 use crate::intake::Intake;
 use crate::limits;
 use crate::logging::QuietLog;
+use crate::metrics::Metrics;
 use crate::publisher::Publisher;
-use crate::settings::{ASK, KafkaSettings};
-use crate::status::{Metrics, WorkStatus};
+use crate::settings::{ASK, KafkaSettings, STATISTICS_MS};
+use crate::status::WorkStatus;
 use crate::stop::Stop;
 use crate::transaction::{Transactions, transactional_id};
 
@@ -75,8 +77,12 @@ impl Job<'_> {
             Guarantee::AtLeastOnce => self.settings.producer(),
             Guarantee::ExactlyOnce => self.settings.transactional_producer(&transactional_id(self.settings, name)),
         };
-        let config = limits::within(config, limit);
-        let publisher = Arc::new(Publisher::of(&config, Arc::<SharedLedger>::clone(&ledger))?);
+        let mut config = limits::within(config, limit);
+        if config.get("statistics.interval.ms").is_none() {
+            config.set("statistics.interval.ms", STATISTICS_MS);
+        }
+        let watch = self.metrics.client.watch(Client::Producer);
+        let publisher = Arc::new(Publisher::of(&config, Arc::<SharedLedger>::clone(&ledger), Some(watch))?);
         let transactions = processing
             .is_exactly_once()
             .then(|| Transactions::introduce(&publisher, &self.metrics.transactions, self.stop))
@@ -94,6 +100,7 @@ impl Job<'_> {
             lag: Default::default(),
             ends: Default::default(),
             hanging: Default::default(),
+            watch: self.metrics.client.watch(Client::Consumer),
             log: QuietLog::default(),
         };
         let intake = Intake::join(self.settings, &self.settings.group(name), context, Arc::clone(&self.ids))?;

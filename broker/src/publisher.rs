@@ -19,6 +19,7 @@ use rdkafka::statistics::Statistics;
 use tidegate_schemas::Topic;
 
 use crate::acknowledge::{Acknowledge, WireBytes};
+use crate::client_metrics::ClientWatch;
 use crate::error::BrokerError;
 use crate::limits;
 use crate::logging::QuietLog;
@@ -72,7 +73,8 @@ impl Publisher {
         acknowledge: Arc<dyn Acknowledge>,
         topics: &[Topic],
     ) -> Result<Self, BrokerError> {
-        Self::of(&limits::within(settings.producer(), limits::of_topics(settings, topics)), acknowledge)
+        let config = limits::within(settings.producer(), limits::of_topics(settings, topics));
+        Self::of(&config, acknowledge, None)
     }
 
     /// As [`Publisher::within_topics`], for records whose names tell those that stand twice: not idempotent, for an idempotent client
@@ -87,7 +89,7 @@ impl Publisher {
     ) -> Result<Self, BrokerError> {
         let mut config = limits::within(settings.producer(), limits::of_topics(settings, topics));
         config.set("enable.idempotence", "false");
-        Self::of(&config, acknowledge)
+        Self::of(&config, acknowledge, None)
     }
 
     /// As [`Publisher::new`], counting the bytes it sends every `interval`.
@@ -103,13 +105,17 @@ impl Publisher {
         if let Some(interval) = interval {
             config.set("statistics.interval.ms", interval.as_millis().to_string());
         }
-        Self::of(&config, acknowledge)
+        Self::of(&config, acknowledge, None)
     }
 
-    /// A producer with settings of [`KafkaSettings`].
-    pub(crate) fn of(config: &ClientConfig, acknowledge: Arc<dyn Acknowledge>) -> Result<Self, BrokerError> {
+    /// A producer with settings of [`KafkaSettings`], whose statistics `watch` passes on.
+    pub(crate) fn of(
+        config: &ClientConfig,
+        acknowledge: Arc<dyn Acknowledge>,
+        watch: Option<ClientWatch>,
+    ) -> Result<Self, BrokerError> {
         let wire = Arc::new(WireBytes::default());
-        let context = Context { acknowledge, wire: Arc::clone(&wire), log: QuietLog::default() };
+        let context = Context { acknowledge, wire: Arc::clone(&wire), watch, log: QuietLog::default() };
         Ok(Self { inner: create(config, context)?, wire })
     }
 
@@ -204,6 +210,7 @@ impl Publisher {
 pub(crate) struct Context {
     acknowledge: Arc<dyn Acknowledge>,
     wire: Arc<WireBytes>,
+    watch: Option<ClientWatch>,
     log: QuietLog,
 }
 
@@ -214,6 +221,9 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         self.wire.set(statistics.tx_bytes);
+        if let Some(watch) = &self.watch {
+            watch.note(&statistics);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

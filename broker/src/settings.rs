@@ -21,6 +21,9 @@ use crate::logging::QuietContext;
 /// How long to wait for a broker's answer.
 pub(crate) const ASK: Duration = Duration::from_secs(10);
 
+/// How often a client tells its statistics, ms.
+pub(crate) const STATISTICS_MS: &str = "1000";
+
 /// Between two looks at why there is no answer.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -162,7 +165,7 @@ impl KafkaSettings {
             config.set("fetch.wait.max.ms", "1");
         }
         if group.is_some() {
-            config.set("statistics.interval.ms", "1000");
+            config.set("statistics.interval.ms", STATISTICS_MS);
         }
         self.add_extra(&mut config);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");

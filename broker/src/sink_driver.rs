@@ -84,7 +84,7 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
         if !records.is_empty() && !deliver(sink, &records, &member.intake, job.stop) {
             break;
         }
-        job.metrics.note_hops(records.iter().map(|received| received.kafka_timestamp));
+        job.metrics.note_hops(records.iter().map(|received| (received.source.partition, received.kafka_timestamp)));
         settle(&member, &batch, job)?;
         if let Some(e) = member.ledger.take_failure() {
             return Err(e);
@@ -146,6 +146,7 @@ fn serve_events<T: Record>(name: &str, member: &Member<T>, batch: &mut Vec<Item<
             }
             GroupEvent::Revoked(partitions) => {
                 batch.retain(|item| !partitions.contains(&item.source().partition));
+                job.metrics.forget(&partitions);
                 -(partitions.len() as i64)
             }
         };

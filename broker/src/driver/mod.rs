@@ -38,10 +38,11 @@ use crate::intake::{Intake, Item};
 use crate::job::{Job, Member};
 use crate::limits;
 use crate::logging::QuietLog;
+use crate::metrics::Metrics;
 use crate::publisher::Publisher;
 use crate::settings::{ASK, KafkaSettings};
 use crate::stage::Stage;
-use crate::status::{Metrics, WorkStatus};
+use crate::status::WorkStatus;
 
 pub(crate) use positions::report_lag;
 use restoring::{Restoration, Standby};
@@ -239,6 +240,7 @@ impl<'a, S: Stage> Driver<'a, S> {
             self.resume.remove(partition);
             self.position.remove(partition);
         }
+        self.metrics.forget(partitions);
         self.stop_restoring(partitions);
     }
 

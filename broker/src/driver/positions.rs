@@ -8,8 +8,9 @@ use super::{Driver, PAUSE};
 use crate::error::BrokerError;
 use crate::group::GroupContext;
 use crate::intake::Commit;
+use crate::metrics::Metrics;
 use crate::stage::Stage;
-use crate::status::{Metrics, WorkStatus};
+use crate::status::WorkStatus;
 
 /// Time between two signs of life to the group while something long is read.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
@@ -104,7 +105,7 @@ impl<S: Stage> Driver<'_, S> {
 pub(crate) fn report_lag(context: &GroupContext, metrics: &Metrics, status: &WorkStatus) {
     let lags = context.lag.lock().map(|l| l.clone()).unwrap_or_default();
     for (partition, lag) in &lags {
-        metrics.lag.with_label_values(&[partition.to_string()]).set(*lag);
+        metrics.note_lag(*partition, *lag);
     }
     let ends = context.ends.lock().map(|e| e.clone()).unwrap_or_default();
     for end in ends {

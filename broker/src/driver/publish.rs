@@ -13,10 +13,11 @@ use crate::backpressure::Backpressure;
 use crate::dead_letters::DeadLetter;
 use crate::error::BrokerError;
 use crate::intake::Item;
+use crate::metrics::Metrics;
 use crate::partition::PartitionReader;
 use crate::publisher::Outgoing;
 use crate::stage::{Keyed, Received, Rejection, Source, Stage, Verdict};
-use crate::status::{Metrics, WorkStatus};
+use crate::status::WorkStatus;
 
 impl<S: Stage> Driver<'_, S> {
     /// Takes a whole batch through the stage.
@@ -41,7 +42,7 @@ impl<S: Stage> Driver<'_, S> {
         let mut hops = self.hops(&run);
         let verdicts = hops.batch.within(|| self.stage.process(&run));
         self.publish(&order, &run, &verdicts, &mut hops)?;
-        self.metrics.note_hops(run.iter().map(|received| received.kafka_timestamp));
+        self.metrics.note_hops(run.iter().map(|received| (received.source.partition, received.kafka_timestamp)));
         timer.observe_duration();
         Ok(())
     }

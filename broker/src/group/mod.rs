@@ -26,6 +26,7 @@ use rdkafka::statistics::{self, Statistics};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::client_metrics::ClientWatch;
 use crate::error::BrokerError;
 use crate::logging::QuietLog;
 use crate::past::Past;
@@ -61,6 +62,7 @@ pub(crate) struct GroupContext {
     /// How far the input is readable as of the last statistics.
     pub(crate) ends: Mutex<Vec<Ends>>,
     pub(crate) hanging: Mutex<HangingTransactions>,
+    pub(crate) watch: ClientWatch,
     pub(crate) log: QuietLog,
 }
 
@@ -145,6 +147,8 @@ impl GroupContext {
         for partition in &numbers {
             self.ledger.lock().revoke(*partition);
         }
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner).retain(|(partition, _)| !numbers.contains(partition));
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).retain(|end| !numbers.contains(&end.partition));
         self.pausing.resume(consumer, &self.topic, |partition| numbers.contains(&partition));
         let done = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
@@ -276,6 +280,7 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.watch.note(&statistics);
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let mut ledger = self.ledger.lock();
         topic.partitions.values().for_each(|p| ledger.on_broker(p.partition, p.committed_offset));
