@@ -8,34 +8,40 @@ use tidegate_schemas::records::{Span, SpanEvent, SpanKind, SpanLink, StatusCode}
 
 use crate::attributes::given;
 
+/// Spans of one resource, with the first of each scope.
+struct OfResource<'s> {
+    first: &'s Span,
+    spans: otlp::ResourceSpans,
+    scopes: Vec<&'s Span>,
+}
+
 /// The request that carries these spans.
 #[must_use]
 pub fn request_of<'s>(spans: impl IntoIterator<Item = &'s Span>) -> ExportTraceServiceRequest {
-    let mut resources: Vec<(&Span, otlp::ResourceSpans)> = Vec::new();
+    let mut resources: Vec<OfResource<'s>> = Vec::new();
     for span in spans {
-        let same_resource = |(of, _): &(&Span, otlp::ResourceSpans)| {
-            of.resource_attributes == span.resource_attributes && of.resource_schema_url == span.resource_schema_url
-        };
-        let at = match resources.iter().position(same_resource) {
-            Some(at) => at,
-            None => {
-                resources.push((span, resource_of(span)));
-                resources.len() - 1
-            }
-        };
-        let scopes = &mut resources[at].1.scope_spans;
-        let scope = scope_of(span);
-        let same_scope = |known: &otlp::ScopeSpans| known.scope == scope.scope && known.schema_url == scope.schema_url;
-        let of_scope = match scopes.iter().position(same_scope) {
-            Some(at) => at,
-            None => {
-                scopes.push(scope);
-                scopes.len() - 1
-            }
-        };
-        scopes[of_scope].spans.push(span_of(span));
+        let at = resources.iter().position(|of| is_same_resource(of.first, span)).unwrap_or_else(|| {
+            resources.push(OfResource { first: span, spans: resource_of(span), scopes: Vec::new() });
+            resources.len() - 1
+        });
+        let OfResource { spans, scopes, .. } = &mut resources[at];
+        let of_scope = scopes.iter().position(|first| is_same_scope(first, span)).unwrap_or_else(|| {
+            scopes.push(span);
+            spans.scope_spans.push(scope_of(span));
+            scopes.len() - 1
+        });
+        spans.scope_spans[of_scope].spans.push(span_of(span));
     }
-    ExportTraceServiceRequest { resource_spans: resources.into_iter().map(|(_, spans)| spans).collect() }
+    ExportTraceServiceRequest { resource_spans: resources.into_iter().map(|of| of.spans).collect() }
+}
+
+fn is_same_resource(a: &Span, b: &Span) -> bool {
+    a.resource_attributes == b.resource_attributes && a.resource_schema_url == b.resource_schema_url
+}
+
+fn is_same_scope(a: &Span, b: &Span) -> bool {
+    (&a.scope_name, &a.scope_version, &a.schema_url) == (&b.scope_name, &b.scope_version, &b.schema_url)
+        && a.scope_attributes == b.scope_attributes
 }
 
 fn resource_of(span: &Span) -> otlp::ResourceSpans {
@@ -100,9 +106,7 @@ fn link_of(link: &SpanLink) -> otlp::span::Link {
 
 /// Bytes of an id in hex; what is no hex leaves nothing, and the backend says so.
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Option<Vec<u32>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
-    let pair = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).unwrap_or_default();
-    digits.map(|digits| digits.chunks_exact(2).map(pair).collect()).unwrap_or_default()
+    const_hex::decode(hex).unwrap_or_default()
 }
 
 fn count(number: i64) -> u32 {

@@ -143,7 +143,7 @@ fn id(what: &str, bytes: &[u8], length: usize) -> Result<String, String> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Err(format!("its {what} is all zeros"));
     }
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(const_hex::encode(bytes))
 }
 
 /// Nanoseconds since the epoch, until the year 2262.
