@@ -9,12 +9,14 @@ use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use tidegate_schemas::Topic;
 
 use crate::logging::QuietContext;
-use crate::settings::{ASK, KafkaSettings, create};
+use crate::settings::{KafkaSettings, create};
 
 /// What a batch adds to its records, with some room.
 const OVERHEAD: usize = 512;
 /// Less than this the client library does not take.
 const LEAST: usize = 1000;
+/// How long a broker may take to tell: an embedded one in another process never does, and work begins without.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks at an answer.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -27,13 +29,13 @@ pub(crate) fn of_topics(settings: &KafkaSettings, topics: &[Topic]) -> Option<us
     let admin: AdminClient<QuietContext> = create(&settings.client(), QuietContext::default()).ok()?;
     let names: Vec<String> = topics.iter().map(|topic| settings.topic(*topic)).collect();
     let resources: Vec<_> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    let options = AdminOptions::new().request_timeout(Some(ASK));
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
     let described = block_on(admin.describe_configs(&resources, &options));
     let limit = |config: rdkafka::admin::ConfigResource| config.get("max.message.bytes")?.value.as_ref()?.parse().ok();
     match described {
         Ok(described) => described.into_iter().filter_map(|topic| topic.ok().and_then(limit)).min(),
         Err(e) => {
-            tracing::debug!("the broker does not tell how large a record may be: {e}");
+            tracing::info!("the broker does not tell how large a record may be, the usual limit is taken: {e}");
             None
         }
     }

@@ -14,6 +14,8 @@ use crate::logging::QuietContext;
 use crate::settings::{KafkaSettings, create};
 
 const ASK: Duration = Duration::from_secs(15);
+/// What stands behind most failures of administration.
+const NO_ADMINISTRATION: &str = "the demo's embedded broker has no administration: it takes a real Kafka";
 /// Settings of topics that are read whole when a partition is taken over: compaction leaves the newest segment alone, so that
 /// it must be small to be of use; and what a commit counts on stands for ten minutes before it gives way to what came after
 /// that commit.
@@ -139,7 +141,8 @@ pub async fn plan(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>,
     if !resources.is_empty() {
         let options = AdminOptions::new().request_timeout(Some(ASK));
         let described = admin.describe_configs(&resources, &options).await;
-        let described = described.map_err(|e| BrokerError::kafka("reading topic settings", e))?;
+        let described =
+            described.map_err(|e| BrokerError::kafka(format!("reading topic settings ({NO_ADMINISTRATION})"), e))?;
         for (name, config) in existing.iter().zip(described) {
             let config = config.map_err(|code| BrokerError::Refused {
                 what: format!("reading the settings of {name}"),
@@ -178,7 +181,7 @@ pub async fn apply(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>
     let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
     let admin = admin(settings)?;
     let created = admin.create_topics(&missing, &options).await;
-    for result in created.map_err(|e| BrokerError::kafka("creating topics", e))? {
+    for result in created.map_err(|e| BrokerError::kafka(format!("creating topics ({NO_ADMINISTRATION})"), e))? {
         if let Err((topic, code)) = result {
             // Somebody else was quicker: that is as wanted.
             if code != rdkafka::error::RDKafkaErrorCode::TopicAlreadyExists {

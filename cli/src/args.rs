@@ -9,7 +9,7 @@ use crate::commands::{
     backtest, completions, control, dead_letters, demo, edge, explain, gateway, record, replay, run, schemas, simulate,
     topics, trace, train, validate, watch, what_if,
 };
-use crate::config::{Share, Trace};
+use crate::config::{BodyCompression, Export, ExportProtocol, Share, Trace};
 use crate::exit;
 
 /// Moves the quotas of an edge fleet ahead of its load.
@@ -75,6 +75,31 @@ impl TraceFlag {
     /// The file's setting with this flag laid over it.
     pub(crate) fn lay_over(&self, trace: &mut Trace) {
         trace.sample = self.trace_sample.or(trace.sample);
+    }
+}
+
+/// The flags of commands that send spans out.
+#[derive(Debug, Args)]
+pub(crate) struct ExportFlags {
+    /// Transport to the OTLP backend, in the words of OTEL_EXPORTER_OTLP_PROTOCOL [default: http/protobuf]
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        value_name = "http/protobuf|grpc",
+        env = "TIDEGATE_OTLP_PROTOCOL"
+    )]
+    otlp_protocol: Option<ExportProtocol>,
+    /// Compression of the requests to the OTLP backend [default: gzip]
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "gzip|none", env = "TIDEGATE_OTLP_COMPRESSION")]
+    otlp_compression: Option<BodyCompression>,
+}
+
+impl ExportFlags {
+    /// The file's settings with these flags laid over them.
+    pub(crate) fn lay_over(&self, export: &mut Export) {
+        export.protocol = self.otlp_protocol.or(export.protocol);
+        export.compression = self.otlp_compression.or(export.compression);
     }
 }
 

@@ -50,9 +50,12 @@ where
     Ok(thread)
 }
 
+/// Between two looks at `stop`: more often would be most of what an idle agent costs.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Ready once `stop` is set.
 pub(crate) async fn stopped(stop: Stop) {
     while !stop.is_set() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(LOOK).await;
     }
 }

@@ -7,8 +7,8 @@ use tidegate_broker::Registry;
 use tidegate_quota::PolicyName;
 use tidegate_sinks::registry;
 
-use crate::args::{Common, MetricsFlag};
-use crate::config::{BodyCompression, ExportProtocol, Guarantee, Settings, Share};
+use crate::args::{Common, ExportFlags, MetricsFlag};
+use crate::config::{Guarantee, Settings, Share};
 use crate::pipeline::{self, Pipeline, Work};
 use crate::{http, own_spans, shutdown, telemetry, watchdog};
 
@@ -49,18 +49,8 @@ pub(crate) struct Run {
     /// added to a base address
     #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
     otlp: Option<String>,
-    /// export: transport, in the words of OTEL_EXPORTER_OTLP_PROTOCOL [default: http/protobuf]
-    #[arg(
-        long,
-        value_enum,
-        hide_possible_values = true,
-        value_name = "http/protobuf|grpc",
-        env = "TIDEGATE_OTLP_PROTOCOL"
-    )]
-    otlp_protocol: Option<ExportProtocol>,
-    /// export: compression of the requests [default: gzip]
-    #[arg(long, value_enum, hide_possible_values = true, value_name = "gzip|none", env = "TIDEGATE_OTLP_COMPRESSION")]
-    otlp_compression: Option<BodyCompression>,
+    #[command(flatten)]
+    export: ExportFlags,
     /// alerts: watch by the rules of this file, in Prometheus' format; may be given again [default: the shipped rules]
     #[arg(long, value_name = "FILE", env = "TIDEGATE_RULES", value_delimiter = ',')]
     rules: Vec<std::path::PathBuf>,
@@ -134,8 +124,7 @@ impl Run {
         settings.quota.max_scale = self.max_scale.or(settings.quota.max_scale);
         settings.quota.lease_s = self.lease.map(|l| l.as_secs_f64()).or(settings.quota.lease_s);
         settings.deliver.webhook = self.webhook.clone().or(settings.deliver.webhook);
-        settings.export.compression = self.otlp_compression.or(settings.export.compression);
-        settings.export.protocol = self.otlp_protocol.or(settings.export.protocol);
+        self.export.lay_over(&mut settings.export);
         settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
         settings.deliver.folder = self.folder.clone().or(settings.deliver.folder);
         settings.alerts.lay_over(&self.rules, self.alertmanager.as_deref(), self.page_url.as_deref());

@@ -73,7 +73,8 @@ impl HttpBackend {
         let (after, content_type) = (header("Retry-After"), header("Content-Type"));
         let encoding = content_type.and_then(|ty| Encoding::of(&ty).ok());
         let said = response.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().map_err(|e| e.to_string())?;
-        Ok(answer(status, after.as_deref(), encoding, &said))
+        let answer = answer(status, after.as_deref(), encoding, &said);
+        Ok(if self.compression == BodyCompression::Gzip { hinted(answer, status) } else { answer })
     }
 }
 
@@ -87,6 +88,16 @@ impl SpanBackend for HttpBackend {
     }
 }
 
+/// Some receivers know no compression, and call a compressed body a malformed one.
+fn hinted(answer: Answer, status: u16) -> Answer {
+    match answer {
+        Answer::Never(why) if matches!(status, 400 | 415) => {
+            Answer::Never(format!("{why}; where it reads no gzip, set --otlp-compression none"))
+        }
+        answer => answer,
+    }
+}
+
 fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes)?;
@@ -96,6 +107,16 @@ fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_compressed_body_may_have_caused_is_hinted_at() {
+        let said = |status| match hinted(Answer::Never("bad body".into()), status) {
+            Answer::Never(why) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said(400), "bad body; where it reads no gzip, set --otlp-compression none");
+        assert_eq!(said(401), "bad body");
+    }
 
     #[test]
     fn a_base_address_gets_the_path_of_traces() {

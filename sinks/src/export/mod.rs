@@ -13,9 +13,11 @@
 
 mod http;
 mod metrics;
+mod refusals;
 
 pub use http::{BodyCompression, HttpBackend};
 pub use metrics::ExportMetrics;
+use refusals::Refusals;
 
 use std::time::{Duration, Instant};
 
@@ -38,13 +40,14 @@ pub struct SpanExport {
     answered: usize,
     /// The backend has asked for patience until then.
     not_before: Option<Instant>,
+    refusals: Refusals,
 }
 
 impl SpanExport {
     /// A sink that sends to `backend`.
     #[must_use]
     pub fn new(backend: Box<dyn SpanBackend>, metrics: ExportMetrics) -> Self {
-        Self { backend, metrics, answered: 0, not_before: None }
+        Self { backend, metrics, answered: 0, not_before: None, refusals: Refusals::default() }
     }
 
     /// One request; an error where it is to be sent again.
@@ -55,13 +58,16 @@ impl SpanExport {
         match answer {
             Answer::Taken => self.metrics.taken(count),
             Answer::Partly(refused, why) => {
-                tracing::warn!("{at} refused {refused} of {count} spans: {why}");
+                self.refusals.tell(&format!("{at} refused {refused} of {count} spans: {why}"), Instant::now());
                 self.metrics.refused(refused.min(count));
                 self.metrics.taken(count.saturating_sub(refused));
             }
             Answer::Never(why) => {
                 let first = &spans[0].source;
-                tracing::warn!("{at} refused {count} spans for good, {first} the first of them: {why}");
+                self.refusals.tell(
+                    &format!("{at} refused {count} spans for good, {first} the first of them: {why}"),
+                    Instant::now(),
+                );
                 self.metrics.refused(count);
             }
             Answer::Later(after, why) => {

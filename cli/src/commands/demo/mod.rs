@@ -29,7 +29,7 @@ use tidegate_traces::Origin;
 use self::feed::Feed;
 use self::observe::Observer;
 use super::simulate::FleetArgs;
-use crate::args::{Common, MetricsFlag, TraceFlag};
+use crate::args::{Common, ExportFlags, MetricsFlag, TraceFlag};
 use crate::config::Settings;
 use crate::pipeline::{self, Pipeline, Running, Work};
 use crate::{http, own_spans, shutdown, telemetry};
@@ -66,9 +66,11 @@ pub(crate) struct Demo {
     /// Send alerts to these Alertmanagers, as http://HOST:9093
     #[arg(long, value_name = "URL,…", env = "TIDEGATE_ALERTMANAGER")]
     alertmanager: Option<String>,
-    /// Send spans to this OTLP backend, by HTTP; then the traces of all reports are recorded [default: 1%]
+    /// Send spans to this OTLP backend; then the traces of all reports are recorded [default: 1%]
     #[arg(long, value_name = "URL", env = "TIDEGATE_OTLP")]
     otlp: Option<String>,
+    #[command(flatten)]
+    export: ExportFlags,
     #[command(flatten)]
     trace: TraceFlag,
     #[command(flatten)]
@@ -80,6 +82,7 @@ impl Demo {
         let mut settings = Settings::load(common)?;
         settings.alerts.lay_over(&[], self.alertmanager.as_deref(), None);
         settings.export.otlp = self.otlp.clone().or(settings.export.otlp);
+        self.export.lay_over(&mut settings.export);
         self.trace.lay_over(&mut settings.trace);
         if settings.export.otlp.is_some() {
             settings.trace.sample_all();

@@ -60,7 +60,7 @@ impl Keeper {
             return false;
         }
         let InForce { quota, source, .. } = state.in_force();
-        tracing::info!("from the cache: quota {quota:.0}, in force: {}", source.name());
+        tracing::info!("from the cache: quota {}, in force: {}", rounded(quota), source.name());
         true
     }
 
@@ -162,7 +162,12 @@ impl Keeper {
 
 /// One line for each passage from one source to another.
 fn say(before: InForce, after: InForce) {
-    let (from, to, quota) = (before.source.name(), after.source.name(), after.quota);
+    let (from, to) = (before.source.name(), after.source.name());
     let why = if before.source == Source::Centre { ": the centre's word no longer holds" } else { "" };
-    tracing::info!("in force: {from} -> {to}, quota {:.0} -> {quota:.0}{why}", before.quota);
+    tracing::info!("in force: {from} -> {to}, quota {} -> {}{why}", rounded(before.quota), rounded(after.quota));
+}
+
+/// A quota for people: whole millicores, but parts of a request a second.
+fn rounded(quota: f64) -> String {
+    if quota < 100.0 { format!("{quota:.2}") } else { format!("{quota:.0}") }
 }

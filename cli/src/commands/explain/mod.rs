@@ -132,7 +132,7 @@ fn verdict(explanation: &Explanation, lacks_controls: bool) -> anyhow::Result<()
     let why = explanation.stretch.missing.clone().unwrap_or_else(|| {
         let controls = "; and no control is in the recordings: if one was set, give that of controls too";
         let controls = if lacks_controls { controls } else { "" };
-        format!("other bytes came out; were the model and the [quota] settings others when it was decided?{controls}")
+        format!("other bytes came out; were the model and the [quota] settings others when it was decided, or a control set only afterwards?{controls}")
     });
     Err(failure(exit::DATA, format!("the decision cannot be reproduced: {why}")))
 }
