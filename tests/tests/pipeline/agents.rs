@@ -80,8 +80,23 @@ impl Agent {
     }
 
     /// By a command of its own, which runs the binary.
-    pub(crate) fn by(mut command: Command, urls: &str, folder: tempfile::TempDir, flags: &[&str]) -> Self {
-        command.args(["edge", "--node-id", NODE, "--base-quota", "1000", "--interval", "1s", "--gateway", urls]);
+    pub(crate) fn by(command: Command, urls: &str, folder: tempfile::TempDir, flags: &[&str]) -> Self {
+        Self::run(command, (NODE, "1000"), urls, folder, flags)
+    }
+
+    /// Of another node, with a base quota of its own.
+    pub(crate) fn of(node: (&str, &str), urls: &str, folder: tempfile::TempDir, flags: &[&str]) -> Self {
+        Self::run(Command::new(binary::path()), node, urls, folder, flags)
+    }
+
+    fn run(
+        mut command: Command,
+        (node, base): (&str, &str),
+        urls: &str,
+        folder: tempfile::TempDir,
+        flags: &[&str],
+    ) -> Self {
+        command.args(["edge", "--node-id", node, "--base-quota", base, "--interval", "1s", "--gateway", urls]);
         command.arg("--quota-file").arg(folder.path().join("quota.json"));
         command.args(["--metrics-listen", "127.0.0.1:0"]).args(flags);
         let mut running = binary::start(command).unwrap();

@@ -16,6 +16,7 @@ mod edge_alone;
 mod edge_gateway;
 mod edge_in_python;
 mod edge_link_faults;
+mod edge_nothing_lost;
 mod explain;
 mod fixture;
 mod python_consumer;
