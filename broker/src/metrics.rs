@@ -240,7 +240,7 @@ mod tests {
         let series = families.iter().flat_map(|family| family.get_metric());
         let of =
             |metric: &&prometheus::proto::Metric| metric.get_label().iter().any(|label| label.value() == partition);
-        series.filter(of).map(|metric| metric.get_gauge().value()).next()
+        series.filter(of).map(|metric| metric.get_gauge().get_value()).next()
     }
 
     #[test]
