@@ -63,13 +63,7 @@ impl Metrics {
             dropped: counters("tidegate_dropped_records_total", "Valid records that led to nothing.", "reason")?,
             dead_letters: counters("tidegate_dead_letters_total", "Records set aside, by why.", "class")?,
             lag: gauges("tidegate_lag_records", "Records that wait on the input partition.")?,
-            lag_seconds: GaugeVec::new(
-                opts(
-                    "tidegate_lag_seconds",
-                    "Age of the record processed last where others wait, by its Kafka timestamp; 0 where none waits.",
-                ),
-                &["partition"],
-            )?,
+            lag_seconds: lag_seconds(work)?,
             processed: Mutex::default(),
             client: ClientMetrics::new(registry, work)?,
             committed: gauges("tidegate_committed_offset", "Committed offset of the input partition.")?,
@@ -152,9 +146,9 @@ impl Metrics {
             let label = partition.to_string();
             for gauges in [&self.lag, &self.committed, &self.unstable] {
                 // Where there is none, none was shown.
-                let _ = gauges.remove_label_values(&[&label]);
+                drop(gauges.remove_label_values(&[&label]));
             }
-            let _ = self.lag_seconds.remove_label_values(&[&label]);
+            drop(self.lag_seconds.remove_label_values(&[&label]));
         }
     }
 
@@ -208,6 +202,11 @@ impl Metrics {
         registry.register(Box::new(counter.clone()))?;
         Ok(Self { by_label: Some(counter), ..self })
     }
+}
+
+fn lag_seconds(work: &str) -> Result<GaugeVec, prometheus::Error> {
+    let help = "Age of the record processed last where others wait, by its Kafka timestamp; 0 where none waits.";
+    GaugeVec::new(Opts::new("tidegate_lag_seconds", help).const_label("work", work), &["partition"])
 }
 
 fn batch_seconds(work: &str) -> Result<Histogram, prometheus::Error> {
