@@ -1,9 +1,12 @@
 //! [`Span`]: one span of a trace, with the fields of OTLP v1 (`opentelemetry.proto.trace.v1.Span`).
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Value of an attribute; arrays, maps and bytes of OTLP stand as JSON text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub enum AttributeValue {
@@ -11,6 +14,48 @@ pub enum AttributeValue {
     Int(i64),
     Double(f64),
     Text(String),
+}
+
+/// By what the input says it is. Derived, it would try one variant after the other, and make an error in words of each that does
+/// not fit.
+impl<'de> Deserialize<'de> for AttributeValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl Visitor<'_> for ValueVisitor {
+    type Value = AttributeValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a truth, a number or a text")
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Bool(truth))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Int(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(i64::try_from(number).map_or(AttributeValue::Double(number as f64), AttributeValue::Int))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Double(number))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(AttributeValue::Text(text))
+    }
 }
 
 /// One attribute.
