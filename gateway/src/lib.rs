@@ -11,6 +11,7 @@
 pub mod batch;
 mod clock;
 mod error;
+mod guard;
 mod judge;
 pub mod link;
 pub mod metrics;

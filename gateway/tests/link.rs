@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
-use std::net::TcpListener;
+mod unreadable;
+
 use std::time::{Duration, Instant};
 
 use prometheus::TextEncoder;
@@ -24,23 +25,7 @@ fn attempts(registry: &Registry, result: &str) -> u64 {
 
 #[test]
 fn answers_that_cannot_be_read_do_not_end_the_link() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let at = format!("http://{}", listener.local_addr().unwrap());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let answer = || async {
-        [("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-status-details-bin", "no base64: %%%")]
-    };
-    runtime.spawn(async move {
-        let router = axum::Router::new().fallback(answer);
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        tonic::transport::Server::builder()
-            .add_routes(tonic::service::Routes::from(router))
-            .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener))
-            .await
-            .unwrap();
-    });
-
+    let (_server, at) = unreadable::serve();
     let settings = LinkSettings {
         addresses: vec![at],
         credentials: Credentials::default(),

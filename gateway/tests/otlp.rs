@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is the report")]
 
+mod unreadable;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -85,28 +87,10 @@ fn what_is_too_large_is_refused_for_good() {
 
 #[test]
 fn an_answer_that_cannot_be_read_is_no_panic() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = format!("http://{}", listener.local_addr().unwrap());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let answer = || async {
-        [("content-type", "application/grpc"), ("grpc-status", "14"), ("grpc-status-details-bin", "no base64: %%%")]
-    };
-    runtime.spawn(async move {
-        let router = axum::Router::new().fallback(answer);
-        tonic::transport::Server::builder()
-            .add_routes(tonic::service::Routes::from(router))
-            .serve_with_incoming(tonic::transport::server::TcpIncoming::from(to_tokio(listener)))
-            .await
-            .unwrap();
-    });
+    let (_server, at) = unreadable::serve();
     let mut backend = GrpcBackend::new(&at, &BTreeMap::new(), false).unwrap();
     let answer = backend.send(&request("a"));
     assert_eq!(answer, Answer::Later(None, "its answer cannot be read".into()));
     // It goes on with the next.
     assert_eq!(backend.send(&request("b")), answer);
-}
-
-fn to_tokio(listener: TcpListener) -> tokio::net::TcpListener {
-    listener.set_nonblocking(true).unwrap();
-    tokio::net::TcpListener::from_std(listener).unwrap()
 }

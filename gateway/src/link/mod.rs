@@ -7,7 +7,6 @@
 //! ```
 
 mod address;
-mod guard;
 pub(crate) mod metrics;
 mod runner;
 mod session;

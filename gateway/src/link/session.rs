@@ -15,10 +15,10 @@ use tonic::{Request, Status, Streaming};
 
 use super::FINISH;
 use super::Update;
-use super::guard::readable;
 use super::runner::{Ended, Runner};
 use crate::batch::pack;
 use crate::error::with_causes;
+use crate::guard::readable;
 use crate::proto::edge_service_client::EdgeServiceClient;
 use crate::proto::{QuotaUpdate, Record, ReportAck, ReportBatch, WatchRequest};
 use crate::server::drain::is_move;
@@ -87,7 +87,7 @@ impl Runner {
             let acks = client.report(report).await?.into_inner();
             Ok::<_, Status>((acks, client.watch(watch).await?.into_inner()))
         };
-        match tokio::time::timeout(BEGIN, readable(begin)).await {
+        match tokio::time::timeout(BEGIN, answered(begin)).await {
             Ok(Ok((acks, updates))) => {
                 Ok(Streams { batches, acks, updates, progress: Instant::now(), moving: false, until: None })
             }
@@ -123,12 +123,12 @@ impl Runner {
             item = self.inbox.recv(), if streams.until.is_none() => if !self.keep_all(item) {
                 streams.until = Some(Instant::now() + FINISH);
             },
-            ack = readable(streams.acks.message()) => {
+            ack = answered(streams.acks.message()) => {
                 let ack = next(ack)?;
                 streams.progress = Instant::now();
                 self.acknowledged(&ack);
             }
-            update = readable(streams.updates.message()), if !streams.moving => match next(update) {
+            update = answered(streams.updates.message()), if !streams.moving => match next(update) {
                 Ok(QuotaUpdate { value, kept, traceparent, tracestate, .. }) => {
                     let trace = TraceContext::parse(traceparent.as_bytes(), Some(tracestate.as_bytes()));
                     (self.on_update)(Update { value: &value, kept, trace: trace.as_ref() });
@@ -155,6 +155,11 @@ impl Runner {
         }
         self.succeeded();
     }
+}
+
+/// An answer that nobody can read is a failure like any other.
+async fn answered<T>(answer: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    readable(answer).await.unwrap_or_else(|unreadable| Err(Status::unknown(unreadable.to_string())))
 }
 
 /// What a stream gave; its end is the session's.

@@ -17,6 +17,7 @@ use tonic::{Request, Status};
 use super::codec::Raw;
 use super::status::understood;
 use crate::error::{GatewayError, with_causes};
+use crate::guard::readable;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -68,16 +69,12 @@ impl SpanBackend for GrpcBackend {
     fn send(&mut self, request: &ExportTraceServiceRequest) -> Answer {
         let message = Bytes::from(request.encode_to_vec());
         let (service, headers) = (self.service.clone(), self.headers.clone());
-        // A task of its own: tonic 0.14 panics at a `grpc-status-details-bin` that is no base64, and that is only a bad answer.
-        let call =
-            self.runtime.spawn(async move { tokio::time::timeout(TIMEOUT, call(service, message, headers)).await });
-        let Ok(ended) = self.runtime.block_on(call) else {
-            return Answer::Later(None, "its answer cannot be read".to_owned());
-        };
-        match ended {
-            Ok(Ok(answer)) => grpc_success(&answer),
+        let call = async { tokio::time::timeout(TIMEOUT, readable(call(service, message, headers))).await };
+        match self.runtime.block_on(call) {
+            Ok(Err(unreadable)) => Answer::Later(None, unreadable.to_string()),
+            Ok(Ok(Ok(answer))) => grpc_success(&answer),
             // A status that was made here, of a connection that is none, tells more in its causes.
-            Ok(Err(status)) => match std::error::Error::source(&status) {
+            Ok(Ok(Err(status))) => match std::error::Error::source(&status) {
                 Some(cause) => {
                     Answer::Later(None, format!("it did not answer: {}", with_causes(cause.to_string(), cause)))
                 }
