@@ -26,7 +26,7 @@ pub struct CsvFile {
 #[derive(Debug)]
 enum Out {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl CsvFile {
@@ -38,7 +38,8 @@ impl CsvFile {
         let failed = |source| ProducerError::File { path: path.to_owned(), what: "creating", source };
         let file = BufWriter::new(File::create(path).map_err(failed)?);
         let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-        let out = if gzip { Out::Gzip(GzEncoder::new(file, Compression::default())) } else { Out::Plain(file) };
+        let out =
+            if gzip { Out::Gzip(Box::new(GzEncoder::new(file, Compression::default()))) } else { Out::Plain(file) };
         let mut this = Self { path: path.to_owned(), out };
         this.write(|out| writeln!(out, "{HEADER}"))?;
         Ok(this)
@@ -60,7 +61,7 @@ impl CsvFile {
     fn write(&mut self, put: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ProducerError> {
         let written = match &mut self.out {
             Out::Plain(file) => put(file),
-            Out::Gzip(encoder) => put(encoder),
+            Out::Gzip(encoder) => put(&mut **encoder),
         };
         written.map_err(|source| ProducerError::File { path: self.path.clone(), what: "writing", source })
     }
