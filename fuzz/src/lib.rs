@@ -16,9 +16,10 @@ pub mod targets;
 
 use std::time::Instant;
 
-use measure::{Run, allowed, run};
+use measure::{Run, run};
 use mutate::Mutator;
 
+pub use measure::allowed;
 pub use options::Options;
 
 /// What a target's run found.
@@ -84,7 +85,7 @@ impl Target {
     }
 }
 
-/// The most bytes that a piece of work holds at a time, by this thread: for regression tests of one input.
+/// The most bytes that a piece of work holds at a time, by this thread: for regression tests of one input, and for libFuzzer.
 pub fn held(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).bytes_max
 }

@@ -14,8 +14,9 @@ pub(crate) struct Run {
     pub(crate) largest: u64,
 }
 
-/// What an input may make a decoder hold, in bytes.
-pub(crate) fn allowed(input: &[u8]) -> u64 {
+/// What an input may make a decoder hold, in bytes: 64 MiB beyond its own size.
+#[must_use]
+pub fn allowed(input: &[u8]) -> u64 {
     BEYOND + input.len() as u64
 }
 

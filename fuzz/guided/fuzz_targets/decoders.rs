@@ -1,7 +1,7 @@
 //! All targets of `fuzz/` under libFuzzer: `TIDEGATE_FUZZ_TARGET` names the one to run.
 //!
 //! ```text
-//! corpus folder ─> libFuzzer, led by the code's coverage ─> the target's decoder ─> a file for the input that failed
+//! corpus folder ─> libFuzzer, led by the code's coverage ─> the target's decoder, its allocations counted ─> a file for the input that failed
 //! ```
 
 #![no_main]
@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use libfuzzer_sys::fuzz_target;
-use tidegate_fuzz::{Decode, Target};
+use tidegate_fuzz::{Decode, Target, allowed, held};
 
 thread_local! {
     static DECODER: RefCell<Decode> = RefCell::new((target().decoder)());
@@ -19,7 +19,10 @@ thread_local! {
 fuzz_target!(
     init: write_corpus(),
     |bytes: &[u8]| {
-        DECODER.with_borrow_mut(|decode| decode(bytes));
+        DECODER.with_borrow_mut(|decode| {
+            let held = held(|| _ = decode(bytes));
+            assert!(held <= allowed(bytes), "it holds {held} bytes");
+        });
     }
 );
 

@@ -61,7 +61,7 @@ impl CsvFile {
     fn write(&mut self, put: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), ProducerError> {
         let written = match &mut self.out {
             Out::Plain(file) => put(file),
-            Out::Gzip(encoder) => put(&mut **encoder),
+            Out::Gzip(encoder) => put(encoder),
         };
         written.map_err(|source| ProducerError::File { path: self.path.clone(), what: "writing", source })
     }
