@@ -1,8 +1,8 @@
 //! The driver of sinks: topics out to the world. A sink that cannot deliver is tried again until it can.
 //!
 //! ```text
-//! batch ─> sink.deliver ─ ok ─> commit
-//!               │ error: input paused, membership kept, tried again with backoff
+//! batch ─> sink.take ─> sink.deliver ─ ok ─> commit
+//!                            │ error: input paused, membership kept, tried again with backoff
 //! ```
 
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use tidegate_schemas::Topic;
 use tidegate_schemas::records::Record;
 
 use crate::backpressure::Backpressure;
+use crate::dead_letters::DeadLetter;
 use crate::driver::{COMMIT_EVERY, report_lag};
 use crate::error::BrokerError;
 use crate::group::GroupEvent;
@@ -37,16 +38,18 @@ pub struct DeliveryError(pub String);
 /// Takes decoded records out.
 pub trait Sink: Send {
     /// Records it takes.
-    type Input: Record + Clone;
+    type Input: Record;
     /// Its name: consumer group and metrics.
     fn name(&self) -> &'static str;
     /// Topic it reads.
     fn input(&self) -> Topic;
-    /// Delivers a batch. It may be called again with records that were delivered before.
+    /// Takes a batch over, in the place of one before. It may hold records that were delivered before.
+    fn take(&mut self, batch: Vec<Received<Self::Input>>);
+    /// Delivers what is left of the batch; called until it succeeds.
     ///
     /// # Errors
     /// Why the batch, or a part of it, is not delivered.
-    fn deliver(&mut self, batch: &[Received<Self::Input>]) -> Result<(), DeliveryError>;
+    fn deliver(&mut self) -> Result<(), DeliveryError>;
 }
 
 /// Runs a sink until `stop` is set or something fails that waiting does not mend.
@@ -80,12 +83,16 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
     while !job.stop.is_set() {
         member.intake.poll(&mut batch, job.max_batch.max(1), Duration::from_millis(100), &accept)?;
         serve_events(sink.name(), &member, &mut batch, job);
-        let records: Vec<Received<S::Input>> = batch.iter().filter_map(record_of).cloned().collect();
-        if !records.is_empty() && !deliver(sink, &records, &member.intake, job.stop) {
-            break;
+        let (records, places) = taken_apart(batch.drain(..));
+        if !records.is_empty() {
+            sink.take(records);
+            if !deliver(sink, &member.intake, job.stop) {
+                break;
+            }
         }
-        job.metrics.note_hops(records.iter().map(|received| (received.source.partition, received.kafka_timestamp)));
-        settle(&member, &batch, job)?;
+        let delivered = places.iter().filter(|place| place.letter.is_none());
+        job.metrics.note_hops(delivered.map(|place| (place.partition, place.kafka_timestamp)));
+        settle(&member, &places, job)?;
         if let Some(e) = member.ledger.take_failure() {
             return Err(e);
         }
@@ -99,21 +106,47 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
     Ok(())
 }
 
-/// Enters a delivered batch in the ledger; what did not decode is set aside.
-fn settle<T: Record>(member: &Member<T>, batch: &[Item<T>], job: &Job<'_>) -> Result<(), BrokerError> {
-    let (metrics, status) = (job.metrics, job.status);
+/// What is known of an item once its record is the sink's.
+struct Place {
+    partition: i32,
+    offset: i64,
+    kafka_timestamp: Option<i64>,
+    /// What did not decode.
+    letter: Option<DeadLetter>,
+}
+
+/// The records of a batch, and the place of each of its items.
+fn taken_apart<T>(batch: impl Iterator<Item = Item<T>>) -> (Vec<Received<T>>, Vec<Place>) {
+    let (mut records, mut places) = (Vec::new(), Vec::new());
     for item in batch {
-        let source = item.source();
-        let outputs = u32::from(matches!(item, Item::Dead(_)));
-        let ticket = member.ledger.lock().take(source.partition, source.offset, outputs);
-        match item {
-            Item::Record(_) => {
+        let (partition, offset) = (item.source().partition, item.source().offset);
+        let (kafka_timestamp, letter) = match item {
+            Item::Record(received) => {
+                let timestamp = received.kafka_timestamp;
+                records.push(received);
+                (timestamp, None)
+            }
+            Item::Dead(letter) => (None, Some(letter)),
+        };
+        places.push(Place { partition, offset, kafka_timestamp, letter });
+    }
+    (records, places)
+}
+
+/// Enters a delivered batch in the ledger; what did not decode is set aside.
+fn settle<T: Record>(member: &Member<T>, batch: &[Place], job: &Job<'_>) -> Result<(), BrokerError> {
+    let (metrics, status) = (job.metrics, job.status);
+    for Place { partition, offset, letter, .. } in batch {
+        let outputs = u32::from(letter.is_some());
+        let ticket = member.ledger.lock().take(*partition, *offset, outputs);
+        match letter {
+            None => {
                 metrics.records.inc();
                 metrics.outputs.inc();
                 status.records.fetch_add(1, Ordering::Relaxed);
                 status.outputs.fetch_add(1, Ordering::Relaxed);
             }
-            Item::Dead(letter) => {
+            Some(letter) => {
                 metrics.dead_letters.with_label_values(&[letter.rejection.class]).inc();
                 status.dead_letters.fetch_add(1, Ordering::Relaxed);
                 let mut paused = Backpressure::new(&member.intake);
@@ -122,13 +155,6 @@ fn settle<T: Record>(member: &Member<T>, batch: &[Item<T>], job: &Job<'_>) -> Re
         }
     }
     Ok(())
-}
-
-fn record_of<T>(item: &Item<T>) -> Option<&Received<T>> {
-    match item {
-        Item::Record(received) => Some(received),
-        Item::Dead(_) => None,
-    }
 }
 
 /// Takes changes of the assignment in. All of `batch` was polled before them.
@@ -155,13 +181,13 @@ fn serve_events<T: Record>(name: &str, member: &Member<T>, batch: &mut Vec<Item<
     }
 }
 
-/// Delivers a batch, trying again until it succeeds; `false` where we were told to stop before.
-fn deliver<S: Sink>(sink: &mut S, records: &[Received<S::Input>], intake: &Intake<S::Input>, stop: &Stop) -> bool {
+/// Lets the sink deliver, again until it succeeds; `false` where we were told to stop before.
+fn deliver<S: Sink>(sink: &mut S, intake: &Intake<S::Input>, stop: &Stop) -> bool {
     let mut pause = FIRST_PAUSE;
     let mut away: Option<Instant> = None;
     let mut told = BTreeSet::new();
     loop {
-        match sink.deliver(records) {
+        match sink.deliver() {
             Ok(()) => {
                 if let Some(since) = away {
                     intake.resume();

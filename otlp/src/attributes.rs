@@ -26,19 +26,19 @@ fn taken_one(KeyValue { key, value, .. }: KeyValue) -> Attribute {
 }
 
 /// OTLP's attributes.
-pub(crate) fn given(attributes: &[Attribute]) -> Vec<KeyValue> {
-    attributes.iter().map(given_one).collect()
+pub(crate) fn given(attributes: Vec<Attribute>) -> Vec<KeyValue> {
+    attributes.into_iter().map(given_one).collect()
 }
 
-fn given_one(Attribute { key, value, json }: &Attribute) -> KeyValue {
+fn given_one(Attribute { key, value, json }: Attribute) -> KeyValue {
     let value = match value {
-        AttributeValue::Text(text) if *json => serde_json::from_str(text).unwrap_or_default(),
-        AttributeValue::Text(text) => any(Value::StringValue(text.clone())),
-        AttributeValue::Bool(truth) => any(Value::BoolValue(*truth)),
-        AttributeValue::Int(number) => any(Value::IntValue(*number)),
-        AttributeValue::Double(number) => any(Value::DoubleValue(*number)),
+        AttributeValue::Text(text) if json => serde_json::from_str(&text).unwrap_or_default(),
+        AttributeValue::Text(text) => any(Value::StringValue(text)),
+        AttributeValue::Bool(truth) => any(Value::BoolValue(truth)),
+        AttributeValue::Int(number) => any(Value::IntValue(number)),
+        AttributeValue::Double(number) => any(Value::DoubleValue(number)),
     };
-    KeyValue { key: key.clone(), value, ..KeyValue::default() }
+    KeyValue { key, value, ..KeyValue::default() }
 }
 
 fn any(value: Value) -> Option<AnyValue> {

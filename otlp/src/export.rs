@@ -1,104 +1,115 @@
 //! Records put together: one request, the spans of one resource and scope side by side, each in its order.
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1 as otlp;
-use tidegate_schemas::records::{Span, SpanEvent, SpanKind, SpanLink, StatusCode};
+use tidegate_schemas::records::{Attribute, Span, SpanEvent, SpanKind, SpanLink, StatusCode};
 
 use crate::attributes::given;
 
-/// Spans of one resource, with the first of each scope.
-struct OfResource<'s> {
-    first: &'s Span,
-    spans: otlp::ResourceSpans,
-    scopes: Vec<&'s Span>,
+/// A resource: its attributes and the URL of their schema.
+#[derive(PartialEq)]
+struct OfResource {
+    attributes: Arc<Vec<Attribute>>,
+    schema_url: String,
 }
+
+/// A scope: its name and version, its attributes and the URL of their schema.
+#[derive(PartialEq)]
+struct OfScope {
+    name: String,
+    version: String,
+    attributes: Arc<Vec<Attribute>>,
+    schema_url: String,
+}
+
+/// What is told apart so far: each resource with its scopes, as they stand in the request.
+type Known = Vec<(OfResource, Vec<OfScope>)>;
 
 /// The request that carries these spans.
 #[must_use]
-pub fn request_of<'s>(spans: impl IntoIterator<Item = &'s Span>) -> ExportTraceServiceRequest {
-    let mut resources: Vec<OfResource<'s>> = Vec::new();
+pub fn request_of(spans: impl IntoIterator<Item = Span>) -> ExportTraceServiceRequest {
+    let (mut known, mut request) = (Known::new(), ExportTraceServiceRequest::default());
     for span in spans {
-        let at = resources.iter().position(|of| is_same_resource(of.first, span)).unwrap_or_else(|| {
-            resources.push(OfResource { first: span, spans: resource_of(span), scopes: Vec::new() });
-            resources.len() - 1
+        let (resource, scope, span) = taken_apart(span);
+        let at = known.iter().position(|(of, _)| *of == resource).unwrap_or_else(|| {
+            request.resource_spans.push(resource_of(&resource));
+            known.push((resource, Vec::new()));
+            known.len() - 1
         });
-        let OfResource { spans, scopes, .. } = &mut resources[at];
-        let of_scope = scopes.iter().position(|first| is_same_scope(first, span)).unwrap_or_else(|| {
-            scopes.push(span);
-            spans.scope_spans.push(scope_of(span));
+        let (scopes, resource_spans) = (&mut known[at].1, &mut request.resource_spans[at]);
+        let of_scope = scopes.iter().position(|of| *of == scope).unwrap_or_else(|| {
+            resource_spans.scope_spans.push(scope_of(&scope));
+            scopes.push(scope);
             scopes.len() - 1
         });
-        spans.scope_spans[of_scope].spans.push(span_of(span));
+        resource_spans.scope_spans[of_scope].spans.push(span);
     }
-    ExportTraceServiceRequest { resource_spans: resources.into_iter().map(|of| of.spans).collect() }
+    request
 }
 
-fn is_same_resource(a: &Span, b: &Span) -> bool {
-    a.resource_attributes == b.resource_attributes && a.resource_schema_url == b.resource_schema_url
+fn resource_of(of: &OfResource) -> otlp::ResourceSpans {
+    let resource = Resource { attributes: given((*of.attributes).clone()), ..Resource::default() };
+    otlp::ResourceSpans { resource: Some(resource), scope_spans: Vec::new(), schema_url: of.schema_url.clone() }
 }
 
-fn is_same_scope(a: &Span, b: &Span) -> bool {
-    (&a.scope_name, &a.scope_version, &a.schema_url) == (&b.scope_name, &b.scope_version, &b.schema_url)
-        && a.scope_attributes == b.scope_attributes
-}
-
-fn resource_of(span: &Span) -> otlp::ResourceSpans {
-    let resource = Resource { attributes: given(&span.resource_attributes), ..Resource::default() };
-    otlp::ResourceSpans {
-        resource: Some(resource),
-        scope_spans: Vec::new(),
-        schema_url: span.resource_schema_url.clone(),
-    }
-}
-
-fn scope_of(span: &Span) -> otlp::ScopeSpans {
+fn scope_of(of: &OfScope) -> otlp::ScopeSpans {
     let scope = InstrumentationScope {
-        name: span.scope_name.clone(),
-        version: span.scope_version.clone(),
-        attributes: given(&span.scope_attributes),
+        name: of.name.clone(),
+        version: of.version.clone(),
+        attributes: given((*of.attributes).clone()),
         ..InstrumentationScope::default()
     };
-    otlp::ScopeSpans { scope: Some(scope), spans: Vec::new(), schema_url: span.schema_url.clone() }
+    otlp::ScopeSpans { scope: Some(scope), spans: Vec::new(), schema_url: of.schema_url.clone() }
 }
 
-fn span_of(span: &Span) -> otlp::Span {
-    otlp::Span {
+fn taken_apart(span: Span) -> (OfResource, OfScope, otlp::Span) {
+    let resource = OfResource { attributes: span.resource_attributes, schema_url: span.resource_schema_url };
+    let scope = OfScope {
+        name: span.scope_name,
+        version: span.scope_version,
+        attributes: span.scope_attributes,
+        schema_url: span.schema_url,
+    };
+    let span = otlp::Span {
         trace_id: bytes(&span.trace_id),
         span_id: bytes(&span.span_id),
-        trace_state: span.trace_state.clone(),
+        trace_state: span.trace_state,
         parent_span_id: bytes(&span.parent_span_id),
         flags: count(span.flags),
-        name: span.name.clone(),
+        name: span.name,
         kind: kind(span.kind).into(),
         start_time_unix_nano: nanos(span.start_time_unix_nano),
         end_time_unix_nano: nanos(span.end_time_unix_nano),
-        attributes: given(&span.attributes),
+        attributes: given(span.attributes),
         dropped_attributes_count: count(span.dropped_attributes_count),
-        events: span.events.iter().map(event_of).collect(),
+        events: span.events.into_iter().map(event_of).collect(),
         dropped_events_count: count(span.dropped_events_count),
-        links: span.links.iter().map(link_of).collect(),
+        links: span.links.into_iter().map(link_of).collect(),
         dropped_links_count: count(span.dropped_links_count),
-        status: Some(otlp::Status { message: span.status.message.clone(), code: code(span.status.code).into() }),
-    }
+        status: Some(otlp::Status { message: span.status.message, code: code(span.status.code).into() }),
+    };
+    (resource, scope, span)
 }
 
-fn event_of(event: &SpanEvent) -> otlp::span::Event {
+fn event_of(event: SpanEvent) -> otlp::span::Event {
     otlp::span::Event {
         time_unix_nano: nanos(event.time_unix_nano),
-        name: event.name.clone(),
-        attributes: given(&event.attributes),
+        name: event.name,
+        attributes: given(event.attributes),
         dropped_attributes_count: count(event.dropped_attributes_count),
     }
 }
 
-fn link_of(link: &SpanLink) -> otlp::span::Link {
+fn link_of(link: SpanLink) -> otlp::span::Link {
     otlp::span::Link {
         trace_id: bytes(&link.trace_id),
         span_id: bytes(&link.span_id),
-        trace_state: link.trace_state.clone(),
-        attributes: given(&link.attributes),
+        trace_state: link.trace_state,
+        attributes: given(link.attributes),
         dropped_attributes_count: count(link.dropped_attributes_count),
         flags: count(link.flags),
     }

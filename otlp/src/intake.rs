@@ -3,6 +3,8 @@
 //! A span whose ids or times cannot be ones is left out and counted; the answer says so (`partial_success`), and the rest is
 //! taken.
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -54,20 +56,20 @@ impl Intake {
 pub fn records_of(request: ExportTraceServiceRequest) -> Intake {
     let mut intake = Intake::default();
     for resource_spans in request.resource_spans {
-        let resource = resource_spans.resource.map(|r| taken(r.attributes)).unwrap_or_default();
+        let resource = Arc::new(resource_spans.resource.map(|r| taken(r.attributes)).unwrap_or_default());
         for scope_spans in resource_spans.scope_spans {
             let scope = scope_spans.scope.unwrap_or_default();
-            let scope_attributes = taken(scope.attributes);
+            let scope_attributes = Arc::new(taken(scope.attributes));
             for mut span in scope_spans.spans {
                 let name = std::mem::take(&mut span.name);
                 match record_of(span) {
                     Ok(span) => intake.spans.push(Span {
                         name,
-                        resource_attributes: resource.clone(),
+                        resource_attributes: Arc::clone(&resource),
                         resource_schema_url: resource_spans.schema_url.clone(),
                         scope_name: scope.name.clone(),
                         scope_version: scope.version.clone(),
-                        scope_attributes: scope_attributes.clone(),
+                        scope_attributes: Arc::clone(&scope_attributes),
                         schema_url: scope_spans.schema_url.clone(),
                         ..span
                     }),
@@ -95,7 +97,6 @@ fn record_of(span: otlp::Span) -> Result<Span, String> {
             id("parent span id", &span.parent_span_id, 8)?
         },
         flags: span.flags.into(),
-        name: String::new(),
         kind: kind(span.kind),
         start_time_unix_nano: start,
         end_time_unix_nano: end,
@@ -106,12 +107,7 @@ fn record_of(span: otlp::Span) -> Result<Span, String> {
         links: span.links.into_iter().map(link).collect::<Result<_, _>>()?,
         dropped_links_count: span.dropped_links_count.into(),
         status: status(span.status.unwrap_or_default()),
-        resource_attributes: Vec::new(),
-        resource_schema_url: String::new(),
-        scope_name: String::new(),
-        scope_version: String::new(),
-        scope_attributes: Vec::new(),
-        schema_url: String::new(),
+        ..Span::default()
     })
 }
 

@@ -78,7 +78,7 @@ proptest! {
         let sent = request(resource, scope, spans);
         let taken = records_of(Encoding::Protobuf.request(&sent.encode_to_vec()).unwrap());
         prop_assert_eq!((taken.rejected, &taken.reasons), (0, &vec![]));
-        prop_assert_eq!(request_of(&taken.spans), sent);
+        prop_assert_eq!(request_of(taken.spans), sent);
     }
 
     #[test]

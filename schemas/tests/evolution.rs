@@ -278,11 +278,11 @@ fn a_span_keeps_the_type_of_every_attribute() {
             }],
             dropped_links_count: 0,
             status: SpanStatus { message: "m".into(), code: StatusCode::Error },
-            resource_attributes: attributes.clone(),
+            resource_attributes: Arc::new(attributes.clone()),
             resource_schema_url: String::new(),
             scope_name: "s".into(),
             scope_version: "1".into(),
-            scope_attributes: attributes,
+            scope_attributes: Arc::new(attributes),
             schema_url: String::new(),
         },
     );

@@ -131,7 +131,7 @@ fn span(trace: &str, at: usize, (service, name): (&str, &str), (start_us, length
         kind: SpanKind::Consumer,
         start_time_unix_nano: start_us * 1_000,
         end_time_unix_nano: (start_us + length_us) * 1_000,
-        resource_attributes: vec![Attribute { key: "service.name".to_owned(), value, json: false }],
+        resource_attributes: vec![Attribute { key: "service.name".to_owned(), value, json: false }].into(),
         ..Span::default()
     }
 }

@@ -92,7 +92,7 @@ impl Viewer {
 pub fn text_or_hex(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') => text.to_owned(),
-        _ => bytes.iter().fold("hex:".to_owned(), |out, byte| out + &format!("{byte:02x}")),
+        _ => format!("hex:{}", const_hex::encode(bytes)),
     }
 }
 

@@ -53,7 +53,7 @@ impl Artifact {
     /// SHA-256 over weights and card, in hexadecimal.
     #[must_use]
     pub fn checksum(&self) -> String {
-        hex(&checksum(&self.tensors, &self.text))
+        const_hex::encode(checksum(&self.tensors, &self.text))
     }
 
     /// The file's bytes; the same model gives the same bytes.
@@ -88,7 +88,8 @@ impl Artifact {
         let (tensors, stored) = read_tensors(&file)?;
         let sum = checksum(&tensors, text);
         if stored != sum {
-            let reason = format!("checksum {} does not fit its content, {}", hex(&stored), hex(&sum));
+            let reason =
+                format!("checksum {} does not fit its content, {}", const_hex::encode(stored), const_hex::encode(sum));
             return Err(ForecastError::damaged(reason));
         }
         let text = text.clone();
@@ -140,8 +141,4 @@ fn checksum(tensors: &Tensors, card: &str) -> [u8; 32] {
     }
     hash.update(card.as_bytes());
     hash.finalize().into()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,6 +11,7 @@ mod forecast;
 mod load_report;
 mod opaque;
 mod quota_command;
+mod shared;
 mod span;
 
 pub use alert::{Alert, AlertStatus};

@@ -1,6 +1,7 @@
 //! [`Span`]: one span of a trace, with the fields of OTLP v1 (`opentelemetry.proto.trace.v1.Span`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -122,7 +123,7 @@ pub struct SpanStatus {
     pub code: StatusCode,
 }
 
-/// One span; fields, units and defaults in `avro/span.avsc`.
+/// One span; fields, units and defaults in `avro/span.avsc`. The spans of a request share their resource and scope.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "documented in the schema")]
 pub struct Span {
@@ -142,11 +143,13 @@ pub struct Span {
     pub links: Vec<SpanLink>,
     pub dropped_links_count: i64,
     pub status: SpanStatus,
-    pub resource_attributes: Vec<Attribute>,
+    #[serde(with = "super::shared")]
+    pub resource_attributes: Arc<Vec<Attribute>>,
     pub resource_schema_url: String,
     pub scope_name: String,
     pub scope_version: String,
-    pub scope_attributes: Vec<Attribute>,
+    #[serde(with = "super::shared")]
+    pub scope_attributes: Arc<Vec<Attribute>>,
     pub schema_url: String,
 }
 

@@ -46,8 +46,8 @@ impl Folder {
 }
 
 impl Target for Folder {
-    fn deliver(&mut self, commands: &[&QuotaCommand]) -> Result<(), DeliveryError> {
-        let last: HashMap<&str, &QuotaCommand> = commands.iter().map(|c| (c.node_id.as_str(), *c)).collect();
+    fn deliver(&mut self, commands: &[QuotaCommand]) -> Result<(), DeliveryError> {
+        let last: HashMap<&str, &QuotaCommand> = commands.iter().map(|c| (c.node_id.as_str(), c)).collect();
         last.into_values().try_for_each(|command| self.write(command))
     }
 }

@@ -22,13 +22,15 @@ pub trait Target: Send {
     ///
     /// # Errors
     /// Why they are not delivered; the call is repeated.
-    fn deliver(&mut self, commands: &[&QuotaCommand]) -> Result<(), DeliveryError>;
+    fn deliver(&mut self, commands: &[QuotaCommand]) -> Result<(), DeliveryError>;
 }
 
 /// The sink that carries the quotas topic to its targets.
 pub struct QuotaDelivery {
     targets: Vec<Box<dyn Target>>,
-    /// Targets that have the current batch already.
+    /// The current batch.
+    commands: Vec<QuotaCommand>,
+    /// Targets that have it already.
     done: usize,
 }
 
@@ -42,7 +44,7 @@ impl QuotaDelivery {
     /// A sink with `targets`.
     #[must_use]
     pub fn new(targets: Vec<Box<dyn Target>>) -> Self {
-        Self { targets, done: 0 }
+        Self { targets, commands: Vec::new(), done: 0 }
     }
 }
 
@@ -57,13 +59,16 @@ impl Sink for QuotaDelivery {
         Topic::Quotas
     }
 
-    fn deliver(&mut self, batch: &[Received<QuotaCommand>]) -> Result<(), DeliveryError> {
-        let commands: Vec<&QuotaCommand> = batch.iter().map(|r| &r.record).collect();
+    fn take(&mut self, batch: Vec<Received<QuotaCommand>>) {
+        self.commands = batch.into_iter().map(|received| received.record).collect();
+        self.done = 0;
+    }
+
+    fn deliver(&mut self) -> Result<(), DeliveryError> {
         for target in self.targets.iter_mut().skip(self.done) {
-            target.deliver(&commands)?;
+            target.deliver(&self.commands)?;
             self.done += 1;
         }
-        self.done = 0;
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ pub struct Webhook {
 
 #[derive(serde::Serialize)]
 struct Body<'a> {
-    commands: &'a [&'a QuotaCommand],
+    commands: &'a [QuotaCommand],
 }
 
 impl Webhook {
@@ -40,7 +40,7 @@ impl Webhook {
 }
 
 impl Target for Webhook {
-    fn deliver(&mut self, commands: &[&QuotaCommand]) -> Result<(), DeliveryError> {
+    fn deliver(&mut self, commands: &[QuotaCommand]) -> Result<(), DeliveryError> {
         for part in commands.chunks(PER_REQUEST).skip(self.taken) {
             let body = serde_json::to_vec(&Body { commands: part }).map_err(|e| DeliveryError(e.to_string()))?;
             let sent = self.agent.post(&self.url).content_type("application/json").send(&body[..]);

@@ -46,8 +46,7 @@ fn object(letter: &Letter, is_replayed: bool, decoded: Option<&Result<Value, Str
     let mut object = text::object(letter, is_replayed);
     let header = |(name, value): &(String, Option<Vec<u8>>)| serde_json::json!({ "name": name, "value": value.as_deref().map(text_or_hex) });
     object["headers"] = letter.headers.iter().map(header).collect();
-    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"));
-    object["value_hex"] = letter.value.as_deref().map(hex).into();
+    object["value_hex"] = letter.value.as_deref().map(const_hex::encode).into();
     object["decoded"] = decoded.and_then(|d| d.as_ref().ok()).cloned().unwrap_or_default();
     object["decode_error"] = decoded.and_then(|d| d.as_ref().err()).cloned().into();
     object

@@ -89,11 +89,11 @@ mod tests {
             links: Vec::new(),
             dropped_links_count: 0,
             status: SpanStatus::default(),
-            resource_attributes: vec![Attribute { key: "service.name".into(), value, json: false }],
+            resource_attributes: vec![Attribute { key: "service.name".into(), value, json: false }].into(),
             resource_schema_url: String::new(),
             scope_name: String::new(),
             scope_version: String::new(),
-            scope_attributes: Vec::new(),
+            scope_attributes: std::sync::Arc::default(),
             schema_url: String::new(),
         }
     }

@@ -18,7 +18,6 @@ use super::options::TrainOptions;
 use super::report::Dropped;
 use super::segment::{Segment, segments};
 use super::simulate;
-use crate::artifact::hex;
 use crate::card::{DataCard, FileCard};
 use crate::error::ForecastError;
 use crate::load::{HORIZON_MS, Resource, Series};
@@ -256,5 +255,5 @@ fn digest(data: &[Series]) -> String {
             }
         }
     }
-    hex(&hash.finalize())
+    const_hex::encode(hash.finalize())
 }

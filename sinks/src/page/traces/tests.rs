@@ -15,7 +15,7 @@ pub(in crate::page) fn span(trace: u128, id: &str, parent: &str, (start, end): (
         kind: SpanKind::Server,
         start_time_unix_nano: 1_772_438_400_000_000_000 + start * 1_000,
         end_time_unix_nano: 1_772_438_400_000_000_000 + end * 1_000,
-        resource_attributes: vec![Attribute { key: "service.name".into(), value, json: false }],
+        resource_attributes: vec![Attribute { key: "service.name".into(), value, json: false }].into(),
         ..Span::default()
     }
 }
