@@ -84,6 +84,14 @@ pub enum BrokerError {
         /// The client library's error.
         source: KafkaError,
     },
+    /// The file of the authorities of https is none.
+    #[error("{} gives no authorities for https: {message}; it wants a PEM file of certificates", path.display())]
+    Authorities {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Bytes and schemas.
     #[error(transparent)]
     Schema(#[from] SchemaError),

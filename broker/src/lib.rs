@@ -1,5 +1,5 @@
 //! Everything that touches Kafka: client settings, the stage driver, producing, commits, dead letters, provisioning, the
-//! embedded broker and the client of an outside schema registry.
+//! embedded broker, and the clients that ask others by https (`https`), an outside schema registry among them.
 //!
 //! ```text
 //!  topic ─> intake (poll thread, decode) ─> driver ─> Stage (pure) ─> driver ─> publisher ─> topic
@@ -22,6 +22,7 @@ mod follow;
 mod group;
 mod guarantee;
 mod headers;
+pub mod https;
 mod intake;
 mod job;
 mod ledger;

@@ -18,6 +18,7 @@ use tidegate_schemas::catalogue::{RecordKind, Topic};
 use tidegate_schemas::codec::{SchemaIds, WriterSchema, recognise};
 use tidegate_schemas::error::SchemaError;
 
+use crate::https::{self, Authorities};
 use crate::stop::Stop;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,8 +50,8 @@ impl RegistryClient {
     /// A client of the registry at `url`, for topics with `prefix`, that waits for it until `stop` is set. It asks nothing
     /// yet.
     #[must_use]
-    pub fn new(url: &str, prefix: &str, stop: &Stop) -> Self {
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+    pub fn new(url: &str, prefix: &str, authorities: &Authorities, stop: &Stop) -> Self {
+        let agent = authorities.client(TIMEOUT).http_status_as_error(false).build();
         Self {
             url: url.trim_end_matches('/').to_owned(),
             prefix: prefix.to_owned(),
@@ -89,7 +90,7 @@ impl RegistryClient {
         response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<Option<T>, SchemaError> {
         let away = |message: String| SchemaError::RegistryUnavailable(format!("{} ({what}): {message}", self.url));
-        let mut response = response.map_err(|e| away(e.to_string()))?;
+        let mut response = response.map_err(|e| away(https::told(e.to_string())))?;
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().map_err(|e| away(e.to_string()))?;
         match status {

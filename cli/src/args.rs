@@ -47,6 +47,10 @@ pub(crate) struct Common {
     /// Take schema ids from this registry instead of the built-in catalogue
     #[arg(long, global = true, value_name = "URL", env = "TIDEGATE_SCHEMA_REGISTRY_URL")]
     pub(crate) schema_registry_url: Option<String>,
+    /// PEM file of the authorities that the certificates of registries, webhooks, Alertmanagers and OTLP backends must come from
+    /// [default: the public ones]
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_HTTPS_CA")]
+    pub(crate) https_ca: Option<PathBuf>,
     /// Print results as JSON: one object, or one a line for a stream
     #[arg(long, global = true)]
     pub(crate) json: bool,

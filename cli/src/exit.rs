@@ -82,7 +82,10 @@ fn own_code(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(e) = error.downcast_ref::<BrokerError>() {
         return Some(match e {
-            BrokerError::Settings(_) | BrokerError::PartitionMismatch { .. } | BrokerError::Embedded(_) => CONFIG,
+            BrokerError::Settings(_)
+            | BrokerError::PartitionMismatch { .. }
+            | BrokerError::Embedded(_)
+            | BrokerError::Authorities { .. } => CONFIG,
             BrokerError::Refused { .. } => NOT_ALLOWED,
             BrokerError::TooLarge { .. } => DATA,
             BrokerError::Schema(e) => schema_code(e),

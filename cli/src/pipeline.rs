@@ -99,7 +99,12 @@ impl Pipeline<'_> {
             }
             Work::Alertmanager => {
                 let alerts = &self.settings.alerts;
-                let sink = Alertmanagers::new(&alerts.alertmanagers(), alerts.page_url.clone(), self.registry)?;
+                let sink = Alertmanagers::new(
+                    &alerts.alertmanagers(),
+                    alerts.page_url.clone(),
+                    &self.settings.authorities,
+                    self.registry,
+                )?;
                 self.spawn(work, move |job| run_follower(sink, job))
             }
             Work::Deliver => {
@@ -160,7 +165,7 @@ pub(crate) fn model(settings: &Settings) -> anyhow::Result<Model> {
 fn targets(settings: &Settings) -> anyhow::Result<Vec<Box<dyn Target>>> {
     let mut targets: Vec<Box<dyn Target>> = Vec::new();
     if let Some(url) = &settings.deliver.webhook {
-        targets.push(Box::new(Webhook::new(url)?));
+        targets.push(Box::new(Webhook::new(url, &settings.authorities)?));
     }
     if let Some(path) = &settings.deliver.folder {
         targets.push(Box::new(Folder::new(path.clone())?));
@@ -178,8 +183,9 @@ fn backend(settings: &Settings) -> anyhow::Result<Box<dyn SpanBackend>> {
     })?;
     let is_gzip = export.compression != Some(config::BodyCompression::None);
     if export.protocol == Some(ExportProtocol::Grpc) {
-        return Ok(Box::new(GrpcBackend::new(url, &export.headers, is_gzip)?));
+        return Ok(Box::new(GrpcBackend::new(url, &export.headers, is_gzip, &settings.authorities)?));
     }
     let compression = if is_gzip { BodyCompression::Gzip } else { BodyCompression::None };
-    Ok(Box::new(HttpBackend::new(url, export.headers.clone())?.with_compression(compression)))
+    let backend = HttpBackend::new(url, export.headers.clone(), &settings.authorities)?;
+    Ok(Box::new(backend.with_compression(compression)))
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tidegate_broker::Stop;
+use tidegate_broker::https::Authorities;
 use tidegate_gateway::otlp::{GrpcBackend, serve};
 use tidegate_otlp::{Answer, Encoding, ExportTraceServiceRequest, ExportTraceServiceResponse, SpanBackend, records_of};
 use tidegate_producers::ProducerError;
@@ -37,7 +38,7 @@ fn served(intake: &Arc<Intake>, stop: &Stop, gzip: bool) -> GrpcBackend {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
     serve(listener, Arc::clone(intake) as Arc<dyn SpanIntake>, stop).unwrap();
-    GrpcBackend::new(&at, &BTreeMap::new(), gzip).unwrap()
+    GrpcBackend::new(&at, &BTreeMap::new(), gzip, &Authorities::default()).unwrap()
 }
 
 fn request(name: &str) -> ExportTraceServiceRequest {
@@ -88,7 +89,7 @@ fn what_is_too_large_is_refused_for_good() {
 #[test]
 fn an_answer_that_cannot_be_read_is_no_panic() {
     let (_server, at) = unreadable::serve();
-    let mut backend = GrpcBackend::new(&at, &BTreeMap::new(), false).unwrap();
+    let mut backend = GrpcBackend::new(&at, &BTreeMap::new(), false, &Authorities::default()).unwrap();
     let answer = backend.send(&request("a"));
     assert_eq!(answer, Answer::Later(None, "its answer cannot be read".into()));
     // It goes on with the next.

@@ -50,7 +50,7 @@ impl Encoding {
     /// [`OtlpError::Malformed`]: HTTP status 400; [`OtlpError::TooManyParts`], [`OtlpError::TooLargeAsRecords`]: 413.
     pub fn request(self, body: &[u8]) -> Result<ExportTraceServiceRequest, OtlpError> {
         let request = self.decode("ExportTraceServiceRequest", Root::Traces, body)?;
-        outline::check_records(&request)?;
+        outline::check_records(&request, body.len())?;
         Ok(request)
     }
 

@@ -18,15 +18,14 @@ const DEEPEST: usize = 100;
 /// Bytes of a request's records at most: a small body of many spans and one large resource would be gigabytes.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Refuses a request whose spans, each with its resource and scope, would be too large together.
-pub(crate) fn check_records(request: &ExportTraceServiceRequest) -> Result<(), OtlpError> {
-    let mut bytes = 0_usize;
+/// Refuses a request whose spans, each with its resource and scope, would be too large together; its body had `bytes` bytes, so the
+/// spans alone have no more.
+pub(crate) fn check_records(request: &ExportTraceServiceRequest, mut bytes: usize) -> Result<(), OtlpError> {
     for of_resource in &request.resource_spans {
         let resource = of_resource.resource.as_ref().map_or(0, Message::encoded_len) + of_resource.schema_url.len();
         for of_scope in &of_resource.scope_spans {
             let scope = of_scope.scope.as_ref().map_or(0, Message::encoded_len) + of_scope.schema_url.len();
-            let spans: usize = of_scope.spans.iter().map(Message::encoded_len).sum();
-            bytes = bytes.saturating_add(of_scope.spans.len().saturating_mul(resource + scope)).saturating_add(spans);
+            bytes = bytes.saturating_add(of_scope.spans.len().saturating_mul(resource + scope));
         }
     }
     if bytes > MOST_BYTES { Err(OtlpError::TooLargeAsRecords { most: MOST_BYTES }) } else { Ok(()) }

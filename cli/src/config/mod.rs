@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use tidegate_broker::https::Authorities;
 use tidegate_broker::registry::RegistryClient;
 use tidegate_broker::{Compression, KafkaSettings, Stop};
 use tidegate_quota::Settings as QuotaSettings;
@@ -58,6 +59,11 @@ pub(crate) struct Settings {
     compression: Compression,
     /// How long the producer waits to fill a batch.
     linger_ms: Option<u32>,
+    /// PEM file of the authorities that are believed where tidegate asks others by https.
+    https_ca: Option<PathBuf>,
+    /// What it holds.
+    #[serde(skip)]
+    pub(crate) authorities: Authorities,
     /// Address of `/metrics`.
     pub(crate) metrics_listen: Option<String>,
     /// `schema.registry.url`
@@ -178,6 +184,9 @@ impl Settings {
         over(&mut settings.brokers, &common.brokers);
         over(&mut settings.prefix, &common.prefix);
         over(&mut settings.schema.registry.url, &common.schema_registry_url);
+        if let Some(path) = common.https_ca.as_ref().or(settings.https_ca.as_ref()) {
+            settings.authorities = Authorities::read(path)?;
+        }
         Ok(settings)
     }
 
@@ -247,7 +256,7 @@ impl Settings {
     /// Where schema ids come from.
     pub(crate) fn schema_ids(&self, kafka: &KafkaSettings, stop: &Stop) -> Arc<dyn SchemaIds> {
         match self.schema.registry.url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => Arc::new(RegistryClient::new(url, &kafka.prefix, stop)),
+            Some(url) => Arc::new(RegistryClient::new(url, &kafka.prefix, &self.authorities, stop)),
             None => Arc::new(CatalogueIds),
         }
     }

@@ -1,5 +1,6 @@
 //! Which metrics each work shows.
 
+use tidegate_broker::https::Authorities;
 use tidegate_broker::{Metrics, Registry};
 use tidegate_sinks::alertmanager::Alertmanagers;
 use tidegate_sinks::export::ExportMetrics;
@@ -35,7 +36,9 @@ pub(crate) fn describe(work: Work, registry: &Registry) -> anyhow::Result<()> {
         Work::Forecast => drop(ForecastErrors::register(registry)?),
         Work::Quota => drop(QuotaMetrics::register(registry)?),
         Work::Alerts => drop(Firing::new(registry)?),
-        Work::Alertmanager => drop(Alertmanagers::new(&["http://localhost:9093".to_owned()], None, registry)?),
+        Work::Alertmanager => {
+            drop(Alertmanagers::new(&["http://localhost:9093".to_owned()], None, &Authorities::default(), registry)?)
+        }
         Work::Export => drop(ExportMetrics::register(registry)?),
         Work::Deliver => {}
     }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
+use tidegate_broker::https::{self, Authorities};
 use tidegate_otlp::{Answer, ExportTraceServiceRequest, SpanBackend, grpc_success};
 use tokio::runtime::Runtime;
 use tonic::client::Grpc;
 use tonic::codec::CompressionEncoding;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status};
 
 use super::codec::Raw;
@@ -38,12 +39,17 @@ pub struct GrpcBackend {
 }
 
 impl GrpcBackend {
-    /// A backend at `http(s)://HOST:PORT`; https goes by the public authorities. `headers` go with every call.
+    /// A backend at `http(s)://HOST:PORT`; `authorities` are believed where that is https. `headers` go with every call.
     ///
     /// # Errors
     /// [`GatewayError::Setting`] where the address or a header is none; [`GatewayError::Start`] where there is no thread for it.
-    pub fn new(address: &str, headers: &BTreeMap<String, String>, gzip: bool) -> Result<Self, GatewayError> {
-        let endpoint = endpoint(address)?;
+    pub fn new(
+        address: &str,
+        headers: &BTreeMap<String, String>,
+        gzip: bool,
+        authorities: &Authorities,
+    ) -> Result<Self, GatewayError> {
+        let endpoint = endpoint(address, authorities)?;
         let failed = |source| GatewayError::Start { what: "start the export's client", source };
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // One thread, so that the connection is looked after between two calls, too.
@@ -76,7 +82,8 @@ impl SpanBackend for GrpcBackend {
             // A status that was made here, of a connection that is none, tells more in its causes.
             Ok(Ok(Err(status))) => match std::error::Error::source(&status) {
                 Some(cause) => {
-                    Answer::Later(None, format!("it did not answer: {}", with_causes(cause.to_string(), cause)))
+                    let why = https::told(with_causes(cause.to_string(), cause));
+                    Answer::Later(None, format!("it did not answer: {why}"))
                 }
                 None => understood(&status),
             },
@@ -93,7 +100,7 @@ async fn call(mut service: Grpc<Channel>, message: Bytes, headers: MetadataMap) 
     Ok(answer.into_inner())
 }
 
-fn endpoint(address: &str) -> Result<Endpoint, GatewayError> {
+fn endpoint(address: &str, authorities: &Authorities) -> Result<Endpoint, GatewayError> {
     let wrong = |why: &str| {
         let said = format!(
             "the OTLP backend {address:?} {why}; over gRPC it wants http(s)://HOST:PORT, as http://localhost:4317"
@@ -118,7 +125,11 @@ fn endpoint(address: &str) -> Result<Endpoint, GatewayError> {
     if !is_tls {
         return Ok(endpoint);
     }
-    let tls = ClientTlsConfig::new().with_webpki_roots().timeout(CONNECT);
+    let tls = ClientTlsConfig::new().timeout(CONNECT);
+    let tls = match authorities.pem() {
+        Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+        None => tls.with_webpki_roots(),
+    };
     endpoint.tls_config(tls).map_err(|e| GatewayError::Setting(e.to_string()))
 }
 
@@ -145,10 +156,10 @@ mod tests {
             ("http://localhost:4318/v1/traces", "has a path"),
             ("http://a b", "is no address"),
         ] {
-            let said = endpoint(address).unwrap_err().to_string();
+            let said = endpoint(address, &Authorities::default()).unwrap_err().to_string();
             assert!(said.contains(why) && said.contains("http://localhost:4317"), "{address}: {said}");
         }
-        assert!(endpoint("https://tempo.example:4317").is_ok());
+        assert!(endpoint("https://tempo.example:4317", &Authorities::default()).is_ok());
     }
 
     #[test]
@@ -165,7 +176,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let mut backend = GrpcBackend::new(&address, &BTreeMap::new(), true).unwrap();
+        let mut backend = GrpcBackend::new(&address, &BTreeMap::new(), true, &Authorities::default()).unwrap();
         let answer = backend.send(&ExportTraceServiceRequest::default());
         assert!(matches!(&answer, Answer::Later(None, why) if why.contains("did not answer")), "{answer:?}");
     }

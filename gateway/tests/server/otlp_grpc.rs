@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tidegate_broker::https::Authorities;
 use tidegate_gateway::otlp::GrpcBackend;
 use tidegate_gateway::{Limits, Security};
 use tidegate_otlp::{
@@ -42,7 +43,7 @@ fn large() -> ExportTraceServiceRequest {
 
 fn backend(site: &Site, headers: &[(&str, &str)], gzip: bool) -> GrpcBackend {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    GrpcBackend::new(&site.address, &headers.collect::<BTreeMap<_, _>>(), gzip).unwrap()
+    GrpcBackend::new(&site.address, &headers.collect::<BTreeMap<_, _>>(), gzip, &Authorities::default()).unwrap()
 }
 
 async fn connect(site: &Site) -> Grpc<Channel> {

@@ -15,6 +15,7 @@ mod post;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::{IntCounterVec, IntGauge, Opts};
+use tidegate_broker::https::Authorities;
 use tidegate_broker::{Follower, Received, Registry, Stop};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::Alert;
@@ -58,14 +59,20 @@ struct Counters {
 }
 
 impl Alertmanagers {
-    /// A sink to the Alertmanagers at these addresses, as `http://HOST:9093`; `page_url` is the live page that alerts lead to.
+    /// A sink to the Alertmanagers at these addresses, as `http://HOST:9093`; `page_url` is the live page that alerts lead to,
+    /// `authorities` are believed where an address is https.
     ///
     /// # Errors
     /// [`SinkError::Target`] for an address that is none, and where there is none.
-    pub fn new(urls: &[String], page_url: Option<String>, registry: &Registry) -> Result<Self, SinkError> {
+    pub fn new(
+        urls: &[String],
+        page_url: Option<String>,
+        authorities: &Authorities,
+        registry: &Registry,
+    ) -> Result<Self, SinkError> {
         let now = Instant::now();
         let sending = |url: &String| {
-            let target = Target::new(url)?;
+            let target = Target::new(url, authorities)?;
             Ok(Sending { target, pause: FIRST_PAUSE, not_before: now, away_since: None, one_by_one: false })
         };
         let targets = urls.iter().map(sending).collect::<Result<Vec<_>, SinkError>>()?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tidegate_broker::https::{self, Authorities};
+
 use crate::error::SinkError;
 use crate::http_address;
 
@@ -28,11 +30,11 @@ pub(super) enum Answer {
 }
 
 impl Target {
-    pub(super) fn new(url: &str) -> Result<Self, SinkError> {
+    pub(super) fn new(url: &str, authorities: &Authorities) -> Result<Self, SinkError> {
         http_address::parsed("the Alertmanager", url)?;
         let base = url.trim_end_matches('/');
         let address = if base.ends_with(PATH) { base.to_owned() } else { format!("{base}{PATH}") };
-        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+        let config = authorities.client(TIMEOUT).http_status_as_error(false);
         Ok(Self { url: url.to_owned(), address, agent: config.build().into() })
     }
 
@@ -42,7 +44,7 @@ impl Target {
 
     pub(super) fn post(&self, body: &[u8]) -> Answer {
         match self.agent.post(&self.address).content_type("application/json").send(body) {
-            Err(e) => Answer::Away(e.to_string()),
+            Err(e) => Answer::Away(https::told(e.to_string())),
             Ok(mut response) => {
                 let status = response.status().as_u16();
                 let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
@@ -72,9 +74,10 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_at_once() {
-        assert_eq!(Target::new("http://a:9093/am/").unwrap().address, "http://a:9093/am/api/v2/alerts");
-        assert_eq!(Target::new("http://a:9093/api/v2/alerts").unwrap().address, "http://a:9093/api/v2/alerts");
-        let said = Target::new("localhost:9093").unwrap_err().to_string();
+        let new = |url| Target::new(url, &Authorities::default());
+        assert_eq!(new("http://a:9093/am/").unwrap().address, "http://a:9093/am/api/v2/alerts");
+        assert_eq!(new("http://a:9093/api/v2/alerts").unwrap().address, "http://a:9093/api/v2/alerts");
+        let said = new("localhost:9093").unwrap_err().to_string();
         assert_eq!(said, "the Alertmanager \"localhost:9093\" is not an http:// or https:// address");
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidegate_broker::DeliveryError;
+use tidegate_broker::https::{self, Authorities};
 use tidegate_schemas::records::QuotaCommand;
 
 use super::Target;
@@ -28,13 +29,13 @@ struct Body<'a> {
 }
 
 impl Webhook {
-    /// A webhook at `url`.
+    /// A webhook at `url`; `authorities` are believed where that is https.
     ///
     /// # Errors
     /// [`SinkError::Target`] where the URL is not one of http or https.
-    pub fn new(url: &str) -> Result<Self, SinkError> {
+    pub fn new(url: &str, authorities: &Authorities) -> Result<Self, SinkError> {
         http_address::parsed("the webhook", url)?;
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).build();
+        let agent = authorities.client(TIMEOUT).build();
         Ok(Self { url: url.to_owned(), agent: agent.into(), taken: 0 })
     }
 }
@@ -44,7 +45,10 @@ impl Target for Webhook {
         for part in commands.chunks(PER_REQUEST).skip(self.taken) {
             let body = serde_json::to_vec(&Body { commands: part }).map_err(|e| DeliveryError(e.to_string()))?;
             let sent = self.agent.post(&self.url).content_type("application/json").send(&body[..]);
-            sent.map_err(|e| DeliveryError(format!("the webhook {} did not take the commands: {e}", self.url)))?;
+            sent.map_err(|e| {
+                let why = https::told(e.to_string());
+                DeliveryError(format!("the webhook {} did not take the commands: {why}", self.url))
+            })?;
             self.taken += 1;
         }
         self.taken = 0;
@@ -58,8 +62,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_at_once() {
-        assert!(Webhook::new("http://127.0.0.1:1/quotas").is_ok());
-        let said = Webhook::new("localhost:9000").unwrap_err().to_string();
+        let new = |url| Webhook::new(url, &Authorities::default());
+        assert!(new("http://127.0.0.1:1/quotas").is_ok());
+        let said = new("localhost:9000").unwrap_err().to_string();
         assert_eq!(said, "the webhook \"localhost:9000\" is not an http:// or https:// address");
     }
 }

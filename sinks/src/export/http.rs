@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use tidegate_broker::https::{self, Authorities};
 use tidegate_otlp::{Answer, Encoding, ExportTraceServiceRequest, SpanBackend, answer};
 
 use crate::error::SinkError;
@@ -38,15 +39,16 @@ pub struct HttpBackend {
 
 impl HttpBackend {
     /// A backend at `url`: a base address, to which `/v1/traces` is added, or a whole one. `headers` go with every request.
+    /// `authorities` are believed where that is https.
     ///
     /// # Errors
     /// [`SinkError::Target`] where the URL is not one of http or https.
-    pub fn new(url: &str, headers: BTreeMap<String, String>) -> Result<Self, SinkError> {
+    pub fn new(url: &str, headers: BTreeMap<String, String>, authorities: &Authorities) -> Result<Self, SinkError> {
         let uri = http_address::parsed("the OTLP backend", url)?;
         let base = url.trim_end_matches('/');
         let whole =
             if uri.path().trim_end_matches('/').is_empty() { format!("{base}{TRACES}") } else { url.to_owned() };
-        let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build();
+        let agent = authorities.client(TIMEOUT).http_status_as_error(false).build();
         Ok(Self { url: whole, compression: BodyCompression::default(), headers, agent: agent.into() })
     }
 
@@ -84,7 +86,7 @@ impl SpanBackend for HttpBackend {
     }
 
     fn send(&mut self, request: &ExportTraceServiceRequest) -> Answer {
-        self.post(request).unwrap_or_else(|why| Answer::Later(None, format!("it did not answer: {why}")))
+        self.post(request).unwrap_or_else(|why| Answer::Later(None, format!("it did not answer: {}", https::told(why))))
     }
 }
 
@@ -120,8 +122,11 @@ mod tests {
 
     #[test]
     fn a_base_address_gets_the_path_of_traces() {
-        let url =
-            |of: &str| HttpBackend::new(of, BTreeMap::new()).map(|backend| backend.url).map_err(|e| e.to_string());
+        let url = |of: &str| {
+            HttpBackend::new(of, BTreeMap::new(), &Authorities::default())
+                .map(|backend| backend.url)
+                .map_err(|e| e.to_string())
+        };
         assert_eq!(url("http://127.0.0.1:4318").unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(url("http://127.0.0.1:4318/").unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(url("https://tempo.example/otlp/v1/traces").unwrap(), "https://tempo.example/otlp/v1/traces");

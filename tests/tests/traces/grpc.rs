@@ -26,7 +26,7 @@ service:
 ";
 
 /// Spans that the Collector has written.
-fn received(collector: &Collector) -> Vec<Value> {
+pub(crate) fn received(collector: &Collector) -> Vec<Value> {
     let requests = collector.file("spans.json");
     // The last line may be written just now.
     let requests = requests.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -9,6 +9,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
+mod authority;
 mod grpc;
 mod http;
 mod odd;

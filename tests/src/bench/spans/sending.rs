@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
+use tidegate_broker::https::Authorities;
 use tidegate_gateway::otlp::GrpcBackend;
 use tidegate_otlp::{Answer, SpanBackend};
 
@@ -24,7 +25,7 @@ pub(super) fn send(address: &str, first: u64, spans: u64, senders: u32) -> anyho
 }
 
 fn sender(address: &str, next: &AtomicU64, end: u64) -> anyhow::Result<()> {
-    let mut backend = GrpcBackend::new(address, &BTreeMap::new(), false)?;
+    let mut backend = GrpcBackend::new(address, &BTreeMap::new(), false, &Authorities::default())?;
     let mut traffic = Traffic::new()?;
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
