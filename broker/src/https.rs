@@ -7,7 +7,7 @@
 //!
 //! Without a file these are the public ones, as Mozilla keeps them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::Agent;
@@ -33,7 +33,7 @@ impl Authorities {
     /// # Errors
     /// [`BrokerError::Authorities`] where it cannot be read, or holds no certificate.
     pub fn read(path: &Path) -> Result<Self, BrokerError> {
-        let wrong = |message: String| BrokerError::Authorities { path: PathBuf::from(path), message };
+        let wrong = |message: String| BrokerError::Authorities { path: path.to_owned(), message };
         let pem = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
         let items: Vec<PemItem<'_>> = parse_pem(&pem).collect::<Result<_, _>>().map_err(|e| wrong(e.to_string()))?;
         let certificate = |item| if let PemItem::Certificate(one) = item { Some(one) } else { None };

@@ -90,8 +90,7 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
                 break;
             }
         }
-        let delivered = places.iter().filter(|place| place.letter.is_none());
-        job.metrics.note_hops(delivered.map(|place| (place.partition, place.kafka_timestamp)));
+        job.metrics.note_hops(places.iter().map(|place| (place.partition, place.kafka_timestamp)));
         settle(&member, &places, job)?;
         if let Some(e) = member.ledger.take_failure() {
             return Err(e);
@@ -110,6 +109,7 @@ fn run_once<S: Sink>(sink: &mut S, job: &Job<'_>) -> Result<(), BrokerError> {
 struct Place {
     partition: i32,
     offset: i64,
+    /// Of a record that has one.
     kafka_timestamp: Option<i64>,
     /// What did not decode.
     letter: Option<DeadLetter>,

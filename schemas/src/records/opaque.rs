@@ -15,5 +15,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         return apache_avro::serde::bytes::deserialize(deserializer);
     }
     let digits = String::deserialize(deserializer)?;
-    const_hex::decode(digits).map_err(|_| D::Error::custom("not pairs of hexadecimal digits"))
+    // Decoding alone would let `0x` pass before them.
+    let decoded = const_hex::check_raw(&digits).then(|| const_hex::decode(&digits).ok()).flatten();
+    decoded.ok_or_else(|| D::Error::custom("not pairs of hexadecimal digits"))
 }

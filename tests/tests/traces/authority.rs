@@ -5,37 +5,25 @@ use std::path::Path;
 use tidegate_schemas::Topic;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::certificates::{Authority, Validity};
-use tidegate_tests::collector::{self, Collector};
+use tidegate_tests::collector::{Collector, program};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline};
 use tidegate_tests::process::wait_until;
 use tidegate_tests::receiver::Receiver;
 
-use crate::grpc::received;
+use crate::grpc::{collector, received};
 use crate::site::{agent_by_grpc, python, send};
 
-/// Takes spans by TLS alone, and writes each request as a line of JSON.
-const CONFIG: &str = "
-receivers:
-  otlp:
-    protocols:
-      grpc: {endpoint: '127.0.0.1:{grpc}', tls: {cert_file: '{proof}/cert.pem', key_file: '{proof}/key.pem'}}
-      http: {endpoint: '127.0.0.1:{http}', tls: {cert_file: '{proof}/cert.pem', key_file: '{proof}/key.pem'}}
-exporters:
-  file: {path: '{folder}/spans.json', flush_interval: 200ms}
-service:
-  telemetry: {metrics: {level: none}}
-  pipelines:
-    traces: {receivers: [otlp], exporters: [file]}
-";
-
-fn collector(program: &Path, proof: &Path, [grpc, http]: [u16; 2]) -> Collector {
-    let config = CONFIG.replace("{grpc}", &grpc.to_string()).replace("{http}", &http.to_string());
-    Collector::start(program, &config.replace("{proof}", &proof.display().to_string())).unwrap()
+/// Takes spans by TLS alone.
+fn believed_by_few(program: &Path, proof: &Path, [grpc, http]: [u16; 2]) -> Collector {
+    let proof = proof.display();
+    let tls = format!("tls: {{cert_file: '{proof}/cert.pem', key_file: '{proof}/key.pem'}}");
+    let at = |port: u16| format!("{{endpoint: '127.0.0.1:{port}', {tls}}}");
+    collector(program, &format!("{{grpc: {}, http: {}}}", at(grpc), at(http)))
 }
 
 #[test]
 fn a_backend_of_ones_own_authority_is_believed_where_that_is_given() {
-    let (Some(python), Some(program)) = (python(), collector::program()) else { return };
+    let (Some(python), Some(program)) = (python(), program()) else { return };
     let (authority, proof) = (Authority::new().unwrap(), tempfile::tempdir().unwrap());
     let (cert, key) = authority.issue("127.0.0.1", Validity::Good).unwrap();
     let ca = proof.path().join("ca.pem");
@@ -45,7 +33,7 @@ fn a_backend_of_ones_own_authority_is_believed_where_that_is_given() {
     let broker = TestBroker::embedded();
     for (at, protocol) in ["grpc", "http/protobuf"].into_iter().enumerate() {
         let ports = [Receiver::reserve_port().unwrap(), Receiver::reserve_port().unwrap()];
-        let collector = collector(&program, proof.path(), ports);
+        let collector = believed_by_few(&program, proof.path(), ports);
         let site = Pipeline::new(&broker, &format!("traces-authority-{at}"));
         let (agent, otlp) = agent_by_grpc(&site, &[]);
         let sent = send(&python, "grpc", &otlp);

@@ -1,5 +1,6 @@
 //! Over gRPC, to the OpenTelemetry Collector.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,10 +14,10 @@ use tidegate_tests::receiver::Receiver;
 use crate::site::{agent_by_grpc, gateway, python, send};
 use crate::spans::{as_sent, by_name};
 
-/// Takes spans, and writes each request as a line of JSON.
+/// Takes spans by these protocols, and writes each request as a line of JSON.
 const CONFIG: &str = "
 receivers:
-  otlp: {protocols: {grpc: {endpoint: '127.0.0.1:{port}'}}}
+  otlp: {protocols: {protocols}}
 exporters:
   file: {path: '{folder}/spans.json', flush_interval: 200ms}
 service:
@@ -24,6 +25,11 @@ service:
   pipelines:
     traces: {receivers: [otlp], exporters: [file]}
 ";
+
+/// A Collector that takes spans by these protocols, as its configuration has them.
+pub(crate) fn collector(program: &Path, protocols: &str) -> Collector {
+    Collector::start(program, &CONFIG.replace("{protocols}", protocols)).unwrap()
+}
 
 /// Spans that the Collector has written.
 pub(crate) fn received(collector: &Collector) -> Vec<Value> {
@@ -51,7 +57,7 @@ fn every_span_arrives(broker: &TestBroker, name: &str, to_gateway: bool) {
     site.wait_for(Topic::Spans, sent.len(), &taking);
     export.wait_for("trying again until it is taken", PATIENCE).unwrap();
 
-    let collector = Collector::start(&program, &CONFIG.replace("{port}", &port.to_string())).unwrap();
+    let collector = collector(&program, &format!("{{grpc: {{endpoint: '127.0.0.1:{port}'}}}}"));
     let all = wait_until(Duration::from_secs(120), || received(&collector).len() >= sent.len());
     let came = received(&collector);
     assert!(all.is_ok(), "{} of {} came\n{}\n{}", came.len(), sent.len(), collector.log(), export.stderr());
