@@ -54,6 +54,16 @@ impl Authorities {
         }
     }
 
+    /// Whether somebody answers at a URL, whatever the answer is: the status of a HEAD.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn status_of(&self, url: &str, patience: Duration) -> Result<u16, String> {
+        let agent: Agent = self.client(patience).http_status_as_error(false).build().into();
+        let answer = agent.head(url).call();
+        answer.map(|answer| answer.status().as_u16()).map_err(|e| told(e.to_string()))
+    }
+
     /// The file; `None`: the public ones.
     #[must_use]
     pub fn pem(&self) -> Option<&[u8]> {

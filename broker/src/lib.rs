@@ -42,6 +42,7 @@ mod stable;
 mod stage;
 mod status;
 mod stop;
+pub mod survey;
 mod tail;
 mod transaction;
 mod wall_clock;

@@ -73,10 +73,19 @@ impl PartitionReader {
     /// # Errors
     /// As [`PartitionReader::back`].
     pub fn oldest(&mut self) -> Result<Option<RawRecord>, BrokerError> {
-        if self.from <= self.low {
+        self.first_from(self.low)
+    }
+
+    /// The first record at an offset or after it, before what was read so far; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`PartitionReader::back`].
+    pub fn first_from(&mut self, offset: i64) -> Result<Option<RawRecord>, BrokerError> {
+        let offset = offset.max(self.low);
+        if self.from <= offset {
             return Ok(None);
         }
-        Ok(self.read(self.low..self.from, 1)?.into_iter().next())
+        Ok(self.read(offset..self.from, 1)?.into_iter().next())
     }
 
     /// The record at an offset before what was read so far; `None` where there is none, or none any more.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use serde::Serialize;
 use tidegate_schemas::Topic;
 use tidegate_schemas::catalogue::PartitionBy;
@@ -12,10 +12,9 @@ use tidegate_schemas::catalogue::PartitionBy;
 use crate::error::BrokerError;
 use crate::logging::QuietContext;
 use crate::settings::{KafkaSettings, create};
+use crate::survey::{self, Cluster, Found, NO_ADMINISTRATION};
 
 const ASK: Duration = Duration::from_secs(15);
-/// What stands behind most failures of administration.
-const NO_ADMINISTRATION: &str = "the demo's embedded broker has no administration: it takes a real Kafka";
 /// Settings of topics that are read whole when a partition is taken over: compaction leaves the newest segment alone, so that
 /// it must be small to be of use; and what a commit counts on stands for ten minutes before it gives way to what came after
 /// that commit.
@@ -80,17 +79,6 @@ impl Step {
     }
 }
 
-/// A topic as the broker has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Number of partitions.
-    pub partitions: i32,
-    /// Replicas of its first partition.
-    pub replication_factor: i32,
-    /// Its `cleanup.policy`, where the broker tells.
-    pub cleanup: Option<String>,
-}
-
 /// Compares what is wanted with what was found: pure, in the order of the catalogue.
 #[must_use]
 pub fn compare(prefix: &str, wanted: Wanted, found: &BTreeMap<String, Found>) -> Vec<Step> {
@@ -116,7 +104,9 @@ pub fn compare(prefix: &str, wanted: Wanted, found: &BTreeMap<String, Found>) ->
     Topic::ALL.into_iter().map(step).collect()
 }
 
-fn same_policy(a: &str, b: &str) -> bool {
+/// Whether two values of `cleanup.policy` say the same.
+#[must_use]
+pub fn same_policy(a: &str, b: &str) -> bool {
     let parts = |s: &str| s.split(',').map(|p| p.trim().to_owned()).collect::<std::collections::BTreeSet<_>>();
     parts(a) == parts(b)
 }
@@ -126,32 +116,15 @@ fn same_policy(a: &str, b: &str) -> bool {
 /// # Errors
 /// [`BrokerError::Unreachable`]; [`BrokerError::Embedded`] on the embedded broker, which has no administration.
 pub async fn plan(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>, BrokerError> {
-    let admin = admin(settings)?;
-    settings.check_reachable(ASK)?;
+    // Refused before anything is asked where there is no administration.
+    drop(admin(settings)?);
     let names: Vec<String> = Topic::ALL.iter().map(|t| settings.topic(*t)).collect();
-    let metadata = admin.inner().fetch_metadata(None, ASK).map_err(|e| settings.unreachable(&e))?;
-    let mut found = BTreeMap::new();
-    for topic in metadata.topics().iter().filter(|t| names.iter().any(|n| n == t.name())) {
-        let replication_factor = topic.partitions().first().map_or(0, |p| p.replicas().len() as i32);
-        let partitions = topic.partitions().len() as i32;
-        found.insert(topic.name().to_owned(), Found { partitions, replication_factor, cleanup: None });
-    }
+    let mut found = Cluster::ask(settings)?.topics;
+    found.retain(|name, _| names.contains(name));
     let existing: Vec<String> = found.keys().cloned().collect();
-    let resources: Vec<_> = existing.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    if !resources.is_empty() {
-        let options = AdminOptions::new().request_timeout(Some(ASK));
-        let described = admin.describe_configs(&resources, &options).await;
-        let described =
-            described.map_err(|e| BrokerError::kafka(format!("reading topic settings ({NO_ADMINISTRATION})"), e))?;
-        for (name, config) in existing.iter().zip(described) {
-            let config = config.map_err(|code| BrokerError::Refused {
-                what: format!("reading the settings of {name}"),
-                message: code.to_string(),
-            })?;
-            let cleanup = config.get("cleanup.policy").and_then(|entry| entry.value.clone());
-            if let Some(found) = found.get_mut(name) {
-                found.cleanup = cleanup;
-            }
+    for (name, policy) in survey::cleanup_policies(settings, &existing).await? {
+        if let Some(found) = found.get_mut(&name) {
+            found.cleanup = Some(policy);
         }
     }
     Ok(compare(&settings.prefix, wanted, &found))
@@ -229,8 +202,12 @@ mod tests {
     #[test]
     fn missing_topics_are_created_and_differing_ones_named() {
         let wanted = Wanted { partitions: 6, replication_factor: Some(1) };
-        let found =
-            |partitions, cleanup: &str| Found { partitions, replication_factor: 1, cleanup: Some(cleanup.into()) };
+        let found = |partitions, cleanup: &str| Found {
+            partitions,
+            replication_factor: 1,
+            cleanup: Some(cleanup.into()),
+            ..Found::default()
+        };
         let has = BTreeMap::from([
             ("t.load".to_owned(), found(6, "delete")),
             ("t.quotas".to_owned(), found(3, "delete")),

@@ -84,6 +84,18 @@ impl RegistryClient {
         }
     }
 
+    /// How many of our subjects the registry has; asked once, nothing is waited out.
+    ///
+    /// # Errors
+    /// [`SchemaError::RegistryUnavailable`], [`SchemaError::RegistryRefused`].
+    pub fn subjects_known(&self) -> Result<usize, SchemaError> {
+        let url = format!("{}/subjects", self.url);
+        let found: Option<Vec<String>> = self.answer("subjects", self.agent.get(&url).call())?;
+        let found = found.ok_or_else(|| SchemaError::RegistryRefused(format!("{url}: not found")))?;
+        let ours = Topic::ALL.iter().map(|topic| topic.subject(&self.prefix));
+        Ok(ours.filter(|subject| found.contains(subject)).count())
+    }
+
     fn answer<T: serde::de::DeserializeOwned>(
         &self,
         what: &str,

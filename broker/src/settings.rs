@@ -10,6 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::metadata::Metadata;
 use serde::{Deserialize, Serialize};
 use tidegate_schemas::Topic;
@@ -20,6 +21,9 @@ use crate::logging::QuietContext;
 
 /// How long to wait for a broker's answer.
 pub(crate) const ASK: Duration = Duration::from_secs(10);
+
+/// Between two times that the same is asked.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How often a client tells its statistics, ms.
 pub(crate) const STATISTICS_MS: &str = "1000";
@@ -235,6 +239,25 @@ impl KafkaSettings {
             }
             if left.is_zero() {
                 return Err(self.unreachable(&error));
+            }
+        }
+    }
+
+    /// Asks again, for a while, where that can help: what was created a moment ago may not be served yet.
+    pub(crate) fn patiently<T>(
+        &self,
+        what: impl Fn() -> String,
+        ask: impl Fn() -> KafkaResult<T>,
+    ) -> Result<T, BrokerError> {
+        let until = Instant::now() + ASK;
+        loop {
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(e) if Instant::now() > until => return Err(self.unreachable(&e)),
+                Err(e) => match BrokerError::kafka(what(), e) {
+                    e if e.is_retryable() => std::thread::sleep(ASK_AGAIN),
+                    e => return Err(e),
+                },
             }
         }
     }

@@ -274,17 +274,8 @@ pub(crate) fn watermarks(
     topic: &str,
     partition: i32,
 ) -> Result<(i64, i64), BrokerError> {
-    let until = Instant::now() + ASK;
-    loop {
-        match consumer.fetch_watermarks(topic, partition, ASK) {
-            Ok(ends) => return Ok(ends),
-            Err(e) if Instant::now() > until => return Err(settings.unreachable(&e)),
-            Err(e) => match BrokerError::kafka(format!("asking for the ends of {topic}/{partition}"), e) {
-                e if e.is_retryable() => std::thread::sleep(Duration::from_millis(100)),
-                e => return Err(e),
-            },
-        }
-    }
+    let what = || format!("asking for the ends of {topic}/{partition}");
+    settings.patiently(what, || consumer.fetch_watermarks(topic, partition, ASK))
 }
 
 pub(crate) fn raw(message: &BorrowedMessage<'_>) -> RawRecord {

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    backtest, completions, control, dead_letters, demo, edge, explain, gateway, record, replay, run, schemas, simulate,
-    topics, trace, train, validate, watch, what_if,
+    backtest, completions, control, dead_letters, demo, doctor, edge, explain, gateway, record, replay, run, schemas,
+    simulate, topics, trace, train, validate, watch, what_if,
 };
 use crate::config::{BodyCompression, Export, ExportProtocol, Share, Trace};
 use crate::exit;
@@ -125,6 +125,7 @@ pub(crate) enum Command {
     Control(control::Control),
     DeadLetters(dead_letters::DeadLetters),
     Validate(validate::Validate),
+    Doctor(doctor::Doctor),
     Topics(topics::Topics),
     Schemas(schemas::Schemas),
     Completions(completions::Completions),

@@ -10,7 +10,7 @@ use crate::config::Settings;
 use crate::{http, own_spans, shutdown, telemetry};
 
 /// Where edges are awaited, if nothing else is said.
-const LISTEN: &str = "127.0.0.1:4600";
+pub(super) const LISTEN: &str = "127.0.0.1:4600";
 
 /// Serve edges that have no Kafka: reports in, quota commands out, by gRPC.
 ///
@@ -113,7 +113,7 @@ impl Gateway {
     }
 
     /// The file's settings with this command's flags laid over them.
-    fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
+    pub(super) fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
         self.trace.lay_over(&mut settings.trace);
         let gateway = &mut settings.gateway;

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod edge;
 pub(crate) mod explain;
 pub(crate) mod gateway;
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Control(control) => control.run(&common),
         Command::DeadLetters(letters) => letters.run(&common),
         Command::Validate(validate) => validate.run(&common),
+        Command::Doctor(doctor) => doctor.run(&common),
         Command::Topics(topics) => topics.run(&common),
         Command::Schemas(schemas) => schemas.run(&common),
         Command::Completions(completions) => completions.run(),

@@ -30,7 +30,7 @@ pub(crate) struct Run {
     /// headroom: the share of outcomes that may pass the quota, as 0.01 or 1% [default: 1%]
     #[arg(long, value_name = "SHARE", env = "TIDEGATE_TARGET")]
     target: Option<Share>,
-    /// Smallest quota, as a multiple of the base quota [default: 0.01]
+    /// Smallest quota, as a multiple of the base quota [default: 0.005]
     #[arg(long, value_name = "SCALE", env = "TIDEGATE_MIN_SCALE")]
     min_scale: Option<f64>,
     /// Largest quota, as a multiple of the base quota [default: 3]
@@ -112,7 +112,7 @@ impl Run {
     }
 
     /// The file's settings with this command's flags laid over them.
-    fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
+    pub(super) fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
         settings.forecast.model = self.model.clone().or(settings.forecast.model);
         settings.forecast.max_batch = self.max_batch.or(settings.forecast.max_batch);

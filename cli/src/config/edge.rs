@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use tidegate_gateway::link::Credentials;
 use tidegate_producers::edge::LocalPolicy;
 
 /// What the load of a node is measured by; the flag's and the file's words are the same.
@@ -79,6 +80,16 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
+    /// What it shows to a gateway.
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials {
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            token: self.token_file.clone(),
+        }
+    }
+
     /// Whether services may send their spans to the agent.
     pub(crate) fn takes_spans(&self) -> bool {
         self.otlp_listen.is_some() || self.otlp_grpc_listen.is_some()

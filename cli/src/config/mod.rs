@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     /// How long the producer waits to fill a batch.
     linger_ms: Option<u32>,
     /// PEM file of the authorities that are believed where tidegate asks others by https.
-    https_ca: Option<PathBuf>,
+    pub(crate) https_ca: Option<PathBuf>,
     /// What it holds.
     #[serde(skip)]
     pub(crate) authorities: Authorities,
@@ -184,7 +184,8 @@ impl Settings {
         over(&mut settings.brokers, &common.brokers);
         over(&mut settings.prefix, &common.prefix);
         over(&mut settings.schema.registry.url, &common.schema_registry_url);
-        if let Some(path) = common.https_ca.as_ref().or(settings.https_ca.as_ref()) {
+        settings.https_ca = common.https_ca.clone().or(settings.https_ca);
+        if let Some(path) = &settings.https_ca {
             settings.authorities = Authorities::read(path)?;
         }
         Ok(settings)
@@ -255,10 +256,16 @@ impl Settings {
 
     /// Where schema ids come from.
     pub(crate) fn schema_ids(&self, kafka: &KafkaSettings, stop: &Stop) -> Arc<dyn SchemaIds> {
-        match self.schema.registry.url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) => Arc::new(RegistryClient::new(url, &kafka.prefix, &self.authorities, stop)),
+        match self.registry(kafka, stop) {
+            Some(registry) => Arc::new(registry),
             None => Arc::new(CatalogueIds),
         }
+    }
+
+    /// The outside registry, where one is set.
+    pub(crate) fn registry(&self, kafka: &KafkaSettings, stop: &Stop) -> Option<RegistryClient> {
+        let url = self.schema.registry.url.as_deref().filter(|url| !url.is_empty())?;
+        Some(RegistryClient::new(url, &kafka.prefix, &self.authorities, stop))
     }
 
     /// Settings of the quota stage, checked.

@@ -37,8 +37,9 @@ pub struct Rails {
 impl Default for Rails {
     fn default() -> Self {
         Self {
-            // No node is left without anything; policy threshold never comes near.
-            min_scale: 0.01,
+            // No node is left without anything. At 0.01 nodes that do next to nothing were kept above what policy headroom wants
+            // for them; policy threshold never comes near.
+            min_scale: 0.005,
             max_scale: 3.0,
             largest_step_up: None,
             largest_step_down: None,

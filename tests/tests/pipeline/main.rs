@@ -12,6 +12,7 @@ mod controls;
 mod dead_letters;
 mod dead_letters_replay;
 mod delivery;
+mod doctor;
 mod edge_alone;
 mod edge_gateway;
 mod edge_in_python;

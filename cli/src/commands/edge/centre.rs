@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tidegate_broker::{Deliveries, From, KafkaSettings, Publisher, Registry, Stop, Tail};
 use tidegate_gateway::Link;
-use tidegate_gateway::link::{Credentials, LinkSettings, OnUpdate, SpoolSettings, addresses};
+use tidegate_gateway::link::{LinkSettings, OnUpdate, SpoolSettings, addresses};
 use tidegate_producers::edge::Heard;
 use tidegate_schemas::records::{LoadReport, QuotaCommand};
 use tidegate_schemas::{CatalogueIds, Decoder, Topic};
@@ -47,12 +47,7 @@ impl Way {
     pub(super) fn of(settings: &Settings, node_id: &str, restored: bool) -> anyhow::Result<Self> {
         if let Some(gateways) = settings.edge.gateway.as_deref().filter(|gateways| !gateways.is_empty()) {
             let edge = &settings.edge;
-            let credentials = Credentials {
-                ca: edge.ca.clone(),
-                cert: edge.cert.clone(),
-                key: edge.key.clone(),
-                token: edge.token_file.clone(),
-            };
+            let credentials = edge.credentials();
             let addresses = addresses(gateways)?;
             credentials.check(&addresses, edge.plain_text_anywhere)?;
             return Ok(Self::Gateway(LinkSettings {

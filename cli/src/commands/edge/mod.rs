@@ -161,7 +161,7 @@ impl Edge {
     }
 
     /// The file's settings with this command's flags laid over them.
-    fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
+    pub(super) fn settings(&self, common: &Common) -> anyhow::Result<Settings> {
         let mut settings = Settings::load(common)?;
         self.trace.lay_over(&mut settings.trace);
         let edge = &mut settings.edge;

@@ -15,6 +15,8 @@ mod tokens;
 
 use std::path::PathBuf;
 
+use crate::error::GatewayError;
+
 pub(super) use doorman::{Changes, Doorman, Peer};
 
 /// PEM files of the server.
@@ -44,6 +46,14 @@ impl Security {
     #[must_use]
     pub fn knows_edges(&self) -> bool {
         self.tokens.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+
+    /// Reads all files, as a gateway does when it starts.
+    ///
+    /// # Errors
+    /// [`GatewayError::Setting`] where one is missing or wrong.
+    pub fn check(&self) -> Result<(), GatewayError> {
+        Doorman::new(self.clone()).map(drop)
     }
 
     /// All files.
