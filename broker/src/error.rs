@@ -127,7 +127,8 @@ impl BrokerError {
             )
         });
         match source {
-            KafkaError::ClientConfig(_, why, key, value) => Self::Settings(format!("{key} = {value}: {why}")),
+            // The value stays out: it may be a password under a name that was mistyped.
+            KafkaError::ClientConfig(_, why, key, _) => Self::Settings(format!("{key}: {why}")),
             KafkaError::ClientCreation(why) => Self::Settings(why),
             source if refused => Self::Refused { what, message: source.to_string() },
             source if fenced => Self::Fenced { what, message: source.to_string() },

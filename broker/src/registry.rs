@@ -84,16 +84,17 @@ impl RegistryClient {
         }
     }
 
-    /// How many of our subjects the registry has; asked once, nothing is waited out.
+    /// Which of our subjects the registry has, and how many there are; asked once, nothing is waited out.
     ///
     /// # Errors
     /// [`SchemaError::RegistryUnavailable`], [`SchemaError::RegistryRefused`].
-    pub fn subjects_known(&self) -> Result<usize, SchemaError> {
+    pub fn subjects_known(&self) -> Result<(usize, usize), SchemaError> {
         let url = format!("{}/subjects", self.url);
         let found: Option<Vec<String>> = self.answer("subjects", self.agent.get(&url).call())?;
         let found = found.ok_or_else(|| SchemaError::RegistryRefused(format!("{url}: not found")))?;
-        let ours = Topic::ALL.iter().map(|topic| topic.subject(&self.prefix));
-        Ok(ours.filter(|subject| found.contains(subject)).count())
+        let of_records = Topic::ALL.iter().filter(|topic| topic.record().is_some());
+        let ours: Vec<String> = of_records.map(|topic| topic.subject(&self.prefix)).collect();
+        Ok((ours.iter().filter(|subject| found.contains(subject)).count(), ours.len()))
     }
 
     fn answer<T: serde::de::DeserializeOwned>(

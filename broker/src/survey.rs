@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::metadata::MetadataTopic;
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::error::BrokerError;
@@ -32,11 +32,19 @@ pub struct Found {
     /// Replicas of its first partition.
     pub replication_factor: i32,
     /// Partitions without a leader: nobody can read or write them.
-    pub leaderless: usize,
+    pub leaderless: Vec<i32>,
     /// Partitions some of whose replicas are behind or away.
     pub out_of_sync: usize,
     /// Its `cleanup.policy`, where the brokers told.
     pub cleanup: Option<String>,
+}
+
+impl Found {
+    /// The partitions that can be read.
+    #[must_use]
+    pub fn led(&self) -> Vec<i32> {
+        (0..self.partitions).filter(|partition| !self.leaderless.contains(partition)).collect()
+    }
 }
 
 /// Brokers and topics.
@@ -68,7 +76,7 @@ fn found(topic: &MetadataTopic) -> Found {
     Found {
         partitions: partitions.len() as i32,
         replication_factor: partitions.first().map_or(0, |p| p.replicas().len() as i32),
-        leaderless: partitions.iter().filter(|p| p.leader() < 0).count(),
+        leaderless: partitions.iter().filter(|p| p.leader() < 0).map(MetadataPartition::id).collect(),
         out_of_sync: partitions.iter().filter(|p| p.isr().len() < p.replicas().len()).count(),
         cleanup: None,
     }
@@ -104,15 +112,15 @@ pub async fn cleanup_policies(
     Ok(policies)
 }
 
-/// How many records each partition of a topic holds, as far as offsets tell.
+/// How many offsets these partitions of a topic hold: as many records at most.
 ///
 /// # Errors
 /// Where the brokers do not tell.
-pub fn records_held(settings: &KafkaSettings, topic: &str) -> Result<u64, BrokerError> {
+pub fn offsets_held(settings: &KafkaSettings, topic: &str, partitions: &[i32]) -> Result<u64, BrokerError> {
     let consumer: BaseConsumer<QuietContext> = create(&settings.consumer(None), QuietContext::default())?;
     let mut held = 0;
-    for partition in 0..settings.partition_count(topic, ASK)? {
-        let (low, high) = watermarks(&consumer, settings, topic, partition)?;
+    for partition in partitions {
+        let (low, high) = watermarks(&consumer, settings, topic, *partition)?;
         held += u64::try_from(high - low).unwrap_or_default();
     }
     Ok(held)
@@ -133,16 +141,16 @@ pub struct GroupLook {
 }
 
 impl GroupLook {
-    /// Looks at the group of a role.
+    /// Looks at the group of a role, at these partitions of its topic: each must have a leader.
     ///
     /// # Errors
     /// Where the brokers do not tell.
-    pub fn at(settings: &KafkaSettings, role: &str, topic: &str) -> Result<Self, BrokerError> {
+    pub fn at(settings: &KafkaSettings, role: &str, topic: &str, partitions: &[i32]) -> Result<Self, BrokerError> {
         let group = settings.group(role);
         let consumer: BaseConsumer<QuietContext> = create(&settings.consumer(Some(&group)), QuietContext::default())?;
         let mut asked = TopicPartitionList::new();
-        for partition in 0..settings.partition_count(topic, ASK)? {
-            asked.add_partition(topic, partition);
+        for partition in partitions {
+            asked.add_partition(topic, *partition);
         }
         let what = || format!("asking for the offsets of {group}");
         let committed = settings.patiently(what, || consumer.committed_offsets(asked.clone(), ASK))?;

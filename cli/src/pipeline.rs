@@ -176,7 +176,7 @@ fn targets(settings: &Settings) -> anyhow::Result<Vec<Box<dyn Target>>> {
     Ok(targets)
 }
 
-fn backend(settings: &Settings) -> anyhow::Result<Box<dyn SpanBackend>> {
+pub(crate) fn backend(settings: &Settings) -> anyhow::Result<Box<dyn SpanBackend>> {
     let export = &settings.export;
     let url = export.otlp.as_deref().ok_or_else(|| {
         failure(exit::CONFIG, "export needs a backend: --otlp http://localhost:4318 (or the setting export.otlp)")

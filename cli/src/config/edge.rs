@@ -80,6 +80,11 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
+    /// The gateways, where the agent is to go through some: an empty text is none.
+    pub(crate) fn gateways(&self) -> Option<&str> {
+        self.gateway.as_deref().filter(|gateways| !gateways.is_empty())
+    }
+
     /// What it shows to a gateway.
     pub(crate) fn credentials(&self) -> Credentials {
         Credentials {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What is averaged is what the outputs mean: the median's offset, the spread softplus(o2 − 1), the path. A mean of spreads is
-//! not negative, so the mean quantiles do not cross either. Members differ in what chance gave them while they were
-//! trained (Hansen and Salamon 1990, Lakshminarayanan et al. 2017). Each row is summed member by member, so that the result does
+//! not negative, so the mean quantiles do not cross either. Members differ in what they were taught (`train/kind.rs`) and in what
+//! chance gave them (Hansen and Salamon 1990, Lakshminarayanan et al. 2017). Each row is summed member by member, so that the result does
 //! not depend on the rows beside it.
 
 use crate::error::ForecastError;

@@ -25,6 +25,8 @@ pub const INPUTS: usize = 60;
 
 /// Inputs that go through asinh(x / s).
 const SCALED: usize = 56;
+/// The input that says how high the load is.
+pub(crate) const LEVEL: usize = SCALED + 1;
 const LAGS: [usize; 12] = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 45, 60];
 const PERIODS: [usize; 10] = [10, 15, 20, 30, 45, 60, 75, 90, 105, 120];
 const WIDE_PERIODS: [usize; 4] = [15, 30, 60, 120];
@@ -73,7 +75,7 @@ impl Features {
         }
         let minutes = interval_ms.clamp(1_000, 3_600_000) as f32 / 60_000.0;
         inputs[SCALED] = ln(scale);
-        inputs[SCALED + 1] = ln(1.0 + value) * 0.5;
+        inputs[LEVEL] = ln(1.0 + value) * 0.5;
         inputs[SCALED + 2] = ln(minutes);
         inputs[SCALED + 3] = if yesterday.is_some() { 1.0 } else { 0.0 };
         Self { inputs, value, scale }

@@ -6,6 +6,7 @@ use tidegate_tests::binary::{self, Finished};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::certificates::{Authority, Validity};
 use tidegate_tests::process::wait_until;
+use tidegate_tests::groups::{self, Progress};
 use tidegate_tests::{client, kafka};
 
 use crate::fixture::{PATIENCE, Pipeline, on_both_brokers, record, reports};
@@ -33,6 +34,8 @@ fn what_is_missing_waits_or_was_set_aside_is_said_with_what_to_do() {
     assert_eq!(client::topics(kafka.bootstrap(), site.prefix()).unwrap(), [], "nothing was created by looking");
 
     drop(site.run(&["topics", "apply", "--partitions", "3"]).expect_success());
+    // Somebody else's topic, by one of our names without the prefix.
+    client::create_topic(kafka.bootstrap(), "load", 1, &[("cleanup.policy", "compact")]).unwrap();
     let idle = examine(&site).expect_success();
     assert_eq!(said(&idle, "topics"), [("ok".into(), "all 8 there, 3 partitions of load → ".into())]);
     assert_eq!(said(&idle, "reports")[0].0, "warning", "nobody reports");
@@ -45,11 +48,16 @@ fn what_is_missing_waits_or_was_set_aside_is_said_with_what_to_do() {
     let forecast = lag.iter().find(|(_, text)| text.starts_with("forecast: 12 records")).unwrap();
     assert!(forecast.0 == "wrong" && forecast.1.contains("0 members → tidegate run forecast"), "{lag:?}");
 
-    // Somebody does, and sets aside what is no report.
+    let group = site.group("forecast");
+    assert!(groups::members(kafka.bootstrap(), &group).is_err(), "the group was joined by looking");
+    let positions = Progress::of(kafka.bootstrap(), &group, &site.topic(Topic::Load)).unwrap().positions().unwrap();
+    assert!(positions.iter().all(|at| at.committed.is_none()), "an offset was committed by looking: {positions:?}");
+
+    // Somebody does, in transactions, whose ends are offsets without a record; and sets aside what is no report.
     let mut broken = record(&reports(1, 1)[0]);
     broken.value = Some(b"no report".to_vec());
     site.send_load(&[broken]);
-    let stages = site.start(&["run", "forecast", "quota", "alerts"]);
+    let stages = site.start(&["run", "forecast", "quota", "alerts", "--guarantee", "exactly_once"]);
     site.wait_for(Topic::Quotas, 12, &stages);
     site.wait_for(Topic::DeadLetters, 1, &stages);
     // Offsets are committed every half second.
@@ -61,6 +69,10 @@ fn what_is_missing_waits_or_was_set_aside_is_said_with_what_to_do() {
     let letters = said(&busy, "letters");
     assert!(letters[0].0 == "warning" && letters[0].1.contains("dead-letters list"), "{letters:?}");
     drop(stages.terminate().unwrap().expect_success());
+
+    drop(site.run(&["dead-letters", "replay", "--match", "class=framing"]));
+    let replayed = examine(&site);
+    assert_eq!(said(&replayed, "letters")[0].0, "ok", "{replayed:?}");
     assert_eq!(site.read(Topic::Quotas).len(), 12, "nothing was written by looking");
 }
 
@@ -102,6 +114,6 @@ fn files_and_others_are_looked_at_without_a_broker_too() {
     for check in ["model", "brokers", "registry"] {
         assert_eq!(state(check), ["wrong"], "{check}: {finished:?}");
     }
-    assert_eq!(state("gateway"), ["ok", "wrong"], "its own files, and the edge's way to one: {finished:?}");
+    assert_eq!((state("gateway"), state("edge")), (vec!["ok".into()], vec!["ok".into(), "wrong".into()]), "{finished:?}");
     assert_eq!(state("topics"), ["skipped"]);
 }

@@ -8,6 +8,7 @@ use tidegate_broker::survey::Cluster;
 
 use super::finding::Finding;
 use crate::commands::counted;
+use crate::config::Settings;
 
 const CHECK: &str = "brokers";
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -23,6 +24,13 @@ pub(super) fn check(kafka: &KafkaSettings) -> Result<(Vec<Finding>, Cluster), Fi
         found.push(Finding::ok(CHECK, format!("{count}, each reached as {}", cluster.brokers.join(", "))));
     }
     Ok((found, cluster))
+}
+
+/// Whether there are the transactions that exactly-once needs, where the settings ask for it.
+pub(super) fn transactions(settings: &Settings, kafka: &KafkaSettings) -> Option<Finding> {
+    let wants = settings.processing.promise().is_ok_and(|promise| promise.is_exactly_once());
+    let checked = wants.then(|| kafka.check_transactions())?;
+    Some(Finding::of("transactions", checked.map_err(Into::into), |()| "the brokers have them".to_owned()))
 }
 
 fn unreachable(address: &str) -> Option<Finding> {

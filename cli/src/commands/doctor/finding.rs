@@ -30,8 +30,8 @@ pub(super) struct Finding {
 
 impl Finding {
     fn new(check: &'static str, state: State, said: impl Into<String>) -> Self {
-        // What libraries say may have several lines.
-        let said = said.into().split_whitespace().collect::<Vec<_>>().join(" ");
+        // What libraries say may have several lines; and what is said here is shown to others.
+        let said = said.into().split_whitespace().map(without_secrets).collect::<Vec<_>>().join(" ");
         Self { check, state, said, advice: None }
     }
 
@@ -80,6 +80,15 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A word, as it is; of a URL neither user and password nor what follows the path.
+fn without_secrets(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].find('/').unwrap_or(end);
+    let begin = rest[..host].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[begin..end])
+}
+
 /// A time that has passed, as `3 min`.
 pub(super) fn ago(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
@@ -103,6 +112,13 @@ mod tests {
             "wrong    topics       t.load is missing\n                      → tidegate topics apply"
         );
         assert_eq!(Finding::of("model", anyhow::Ok(3), |n| format!("{n}")), Finding::ok("model", "3"));
+    }
+
+    #[test]
+    fn secrets_of_urls_are_not_said() {
+        let said =
+            Finding::ok("webhook", "http://user:s3cret@a:1/hook?token=s3cret answers, as https://a/b@c does").said;
+        assert_eq!(said, "http://a:1/hook answers, as https://a/b@c does");
     }
 
     #[test]

@@ -5,15 +5,17 @@ use tidegate_broker::survey::GroupLook;
 use tidegate_schemas::Topic;
 
 use super::finding::{Finding, ago};
+use super::topics::Ours;
 use crate::commands::counted;
 use crate::config::Settings;
+use crate::event_time;
 use crate::pipeline::Work;
 
 const CHECK: &str = "lag";
 /// What waits longer than this, by Kafka timestamps, is said, ms.
 const LONG_MS: i64 = 60_000;
 
-pub(super) fn check(settings: &Settings, kafka: &KafkaSettings, now: i64) -> Vec<Finding> {
+pub(super) fn check(settings: &Settings, kafka: &KafkaSettings, topics: &Ours) -> Vec<Finding> {
     let sends_spans = settings.export.otlp.is_some();
     let delivers = settings.deliver.webhook.is_some() || settings.deliver.folder.is_some();
     let works = [
@@ -25,8 +27,9 @@ pub(super) fn check(settings: &Settings, kafka: &KafkaSettings, now: i64) -> Vec
     ];
     let look = |(work, topic, is_needed): (Work, Topic, bool)| {
         let name = kafka.topic(topic);
-        match GroupLook::at(kafka, work.name(), &name) {
-            Ok(look) => judge(work.name(), &name, is_needed, &look, now),
+        let led = topics.get(&topic)?.led();
+        match GroupLook::at(kafka, work.name(), &name, &led) {
+            Ok(look) => judge(work.name(), &name, is_needed, &look, event_time::wall_clock()),
             Err(e) => Some(Finding::warning(CHECK, format!("{}: {e}", work.name()))),
         }
     };
@@ -45,7 +48,7 @@ fn judge(work: &str, topic: &str, is_needed: bool, look: &GroupLook, now: i64) -
         let is_idle = look.members == Some(0) && is_needed;
         return Some(if is_idle { Finding::warning(CHECK, said).advise(start) } else { Finding::ok(CHECK, said) });
     };
-    let waited = first.timestamp.map_or(0, |at| now - at);
+    let waited = first.timestamp.map_or(0, |at| now.saturating_sub(at));
     let records = counted(look.lag, "record");
     let said = format!("{work}: {records} of {topic} not taken yet, the first for {}, {members}", ago(waited));
     Some(match look.members {

@@ -23,7 +23,7 @@ use clap::{Args, FromArgMatches};
 use self::finding::{Finding, State};
 use super::{edge, gateway, run};
 use crate::args::Common;
-use crate::config::Settings;
+use crate::config::{Restore, Settings};
 use crate::event_time;
 use crate::exit::{self, failure};
 
@@ -36,24 +36,26 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) fn run(self, common: &Common) -> anyhow::Result<()> {
-        let settings = settings(common)?;
-        let kafka = settings.kafka()?;
         let mut told = Told { json: common.json, findings: Vec::new() };
-        let now = event_time::wall_clock();
+        let (settings, kafka) = match settings(common).and_then(|settings| Ok((settings.kafka()?, settings))) {
+            Ok((kafka, settings)) => (settings, kafka),
+            Err(e) => {
+                told.all([Finding::wrong("settings", format!("{e:#}"))])?;
+                return told.end();
+            }
+        };
         told.all(files::check(&settings))?;
-        told.all(certificates::check(&settings, &kafka, now))?;
-        told.all(host::check(&settings))?;
+        told.all(certificates::check(&settings, &kafka, event_time::wall_clock()))?;
+        told.all(host::check(&settings.edge))?;
         match brokers::check(&kafka) {
             Ok((found, cluster)) => {
                 told.all(found)?;
-                let (found, all_there) = topics::check(&kafka, cluster);
+                told.all(brokers::transactions(&settings, &kafka))?;
+                let keeps_checkpoints = settings.processing.restore == Restore::Checkpoints;
+                let (found, topics) = topics::check(&kafka, cluster, keeps_checkpoints);
                 told.all(found)?;
-                if all_there {
-                    told.all(groups::check(&settings, &kafka, now))?;
-                    told.all(written::check(&settings, &kafka, now))?;
-                } else {
-                    told.all([Finding::skipped("records", "topics are missing")])?;
-                }
+                told.all(groups::check(&settings, &kafka, &topics))?;
+                told.all(written::check(&settings, &kafka, &topics))?;
             }
             Err(wrong) => told.all([wrong, Finding::skipped("topics", "no broker answers")])?,
         }

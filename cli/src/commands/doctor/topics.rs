@@ -10,68 +10,78 @@ use tidegate_schemas::Topic;
 use super::finding::Finding;
 
 const CHECK: &str = "topics";
-/// These keep a node's records in one place only where they have equal numbers of partitions.
-const EQUAL: [Topic; 3] = [Topic::Forecasts, Topic::Quotas, Topic::Alerts];
+/// Decisions of a node stay in one place only where these have equal numbers of partitions; state comes back only where the next do.
+const EQUAL: [&[Topic]; 2] = [&[Topic::Forecasts, Topic::Quotas, Topic::Alerts], &[Topic::Load, Topic::Checkpoints]];
 
-/// What was found, and whether all topics are there.
-pub(super) fn check(kafka: &KafkaSettings, cluster: Cluster) -> (Vec<Finding>, bool) {
-    let mut topics = cluster.topics;
-    topics.retain(|name, _| Topic::from_name(name, &kafka.prefix).is_some());
-    let names: Vec<String> = topics.keys().cloned().collect();
-    // Where brokers do not tell, as the demo's, the policies stay unknown.
+/// Topics of ours that are there, by what they are.
+pub(super) type Ours = BTreeMap<Topic, Found>;
+
+/// What was found, and the topics that are there.
+pub(super) fn check(kafka: &KafkaSettings, mut cluster: Cluster, keeps_checkpoints: bool) -> (Vec<Finding>, Ours) {
+    let ours = Topic::ALL.iter().filter_map(|topic| Some((*topic, cluster.topics.remove(&kafka.topic(*topic))?)));
+    let mut ours: Ours = ours.collect();
+    let names: Vec<String> = ours.keys().map(|topic| kafka.topic(*topic)).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let policies = runtime.ok().and_then(|runtime| runtime.block_on(cleanup_policies(kafka, &names)).ok());
-    for (name, policy) in policies.into_iter().flatten() {
-        if let Some(found) = topics.get_mut(&name) {
-            found.cleanup = Some(policy);
-        }
+    for (topic, found) in &mut ours {
+        found.cleanup = policies.as_ref().and_then(|policies| policies.get(&kafka.topic(*topic)).cloned());
     }
-    (judge(&kafka.prefix, &topics), topics.len() == Topic::ALL.len())
+    (judge(&kafka.prefix, &ours, keeps_checkpoints), ours)
 }
 
-fn judge(prefix: &str, topics: &BTreeMap<String, Found>) -> Vec<Finding> {
+fn judge(prefix: &str, topics: &Ours, keeps_checkpoints: bool) -> Vec<Finding> {
     let mut found = Vec::new();
-    let missing: Vec<String> =
-        Topic::ALL.iter().map(|t| t.name(prefix)).filter(|name| !topics.contains_key(name)).collect();
+    let missing: Vec<String> = Topic::ALL.iter().filter(|t| !topics.contains_key(t)).map(|t| t.name(prefix)).collect();
     if !missing.is_empty() {
         let said = format!("missing: {}", missing.join(", "));
         found.push(Finding::wrong(CHECK, said).advise("tidegate topics apply, or another --prefix"));
     }
-    for (name, topic) in topics {
-        found.extend(judge_one(prefix, name, topic));
+    for (topic, about) in topics {
+        found.extend(judge_one(prefix, *topic, about));
     }
-    let counts: Vec<(String, i32)> = EQUAL
-        .iter()
-        .map(|t| t.name(prefix))
-        .filter_map(|name| Some((name.clone(), topics.get(&name)?.partitions)))
-        .collect();
-    if counts.iter().any(|(_, count)| *count != counts[0].1) {
-        let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} has {count}")).collect();
-        let said = format!("numbers of partitions must be equal, and {}", each.join(", "));
-        found.push(
-            Finding::wrong(CHECK, said).advise("begin anew under another --prefix; partitions cannot be taken away"),
-        );
-    }
+    let wanted_equal = EQUAL.iter().take(if keeps_checkpoints { 2 } else { 1 });
+    found.extend(wanted_equal.filter_map(|equal| unequal(prefix, equal, topics)));
     if found.is_empty() {
-        let partitions = topics.get(&Topic::Load.name(prefix)).map_or(0, |topic| topic.partitions);
-        found.push(Finding::ok(CHECK, format!("all {} there, {partitions} partitions of load", Topic::ALL.len())));
+        let partitions = topics.get(&Topic::Load).map_or(0, |topic| topic.partitions);
+        let policies = if topics.values().any(|topic| topic.cleanup.is_none()) {
+            "; cleanup policies are not told here"
+        } else {
+            ""
+        };
+        let all = Topic::ALL.len();
+        found.push(Finding::ok(CHECK, format!("all {all} there, {partitions} partitions of load{policies}")));
     }
     found
 }
 
-fn judge_one(prefix: &str, name: &str, topic: &Found) -> Vec<Finding> {
-    let mut found = Vec::new();
-    if topic.leaderless > 0 {
-        let said = format!("{name}: {} of {} partitions have no leader", topic.leaderless, topic.partitions);
+fn unequal(prefix: &str, equal: &[Topic], topics: &Ours) -> Option<Finding> {
+    let counts: Vec<(Topic, i32)> = equal.iter().filter_map(|t| Some((*t, topics.get(t)?.partitions))).collect();
+    let most = counts.iter().map(|(_, count)| *count).max()?;
+    if counts.iter().all(|(_, count)| *count == most) {
+        return None;
+    }
+    let each: Vec<String> = counts.iter().map(|(topic, count)| format!("{} has {count}", topic.name(prefix))).collect();
+    let said = format!("numbers of partitions must be equal, and {}", each.join(", "));
+    let advice = match counts.iter().find(|(topic, count)| *topic == Topic::Checkpoints && *count < most) {
+        Some((topic, _)) => format!("kafka-topics.sh --alter --topic {} --partitions {most}", topic.name(prefix)),
+        None => "begin anew under another --prefix: nodes move where partitions are added".to_owned(),
+    };
+    Some(Finding::wrong(CHECK, said).advise(advice))
+}
+
+fn judge_one(prefix: &str, which: Topic, topic: &Found) -> Vec<Finding> {
+    let (mut found, name) = (Vec::new(), which.name(prefix));
+    if !topic.leaderless.is_empty() {
+        let leaderless = topic.leaderless.len();
+        let said =
+            format!("{name}: {leaderless} of {} partitions have no leader, and are not looked at", topic.partitions);
         found.push(Finding::wrong(CHECK, said).advise("look for brokers that are down"));
     } else if topic.out_of_sync > 0 {
         let said = format!("{name}: {} of {} partitions lack replicas in sync", topic.out_of_sync, topic.partitions);
         found.push(Finding::warning(CHECK, said).advise("look for brokers that are down or behind"));
     }
-    let wanted = Topic::from_name(name, prefix).map(|topic| topic.cleanup().policy());
-    if let (Some(has), Some(wanted)) = (&topic.cleanup, wanted)
-        && !same_policy(has, wanted)
-    {
+    let wanted = which.cleanup().policy();
+    if let Some(has) = topic.cleanup.as_ref().filter(|has| !same_policy(has, wanted)) {
         let said = format!("{name}: its cleanup.policy is {has}, and state is lost or grows unless it is {wanted}");
         found.push(Finding::wrong(CHECK, said).advise(format!(
             "kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config cleanup.policy=[{wanted}]"
@@ -84,29 +94,31 @@ fn judge_one(prefix: &str, name: &str, topic: &Found) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    fn all() -> BTreeMap<String, Found> {
+    fn all() -> Ours {
         let found = |topic: &Topic| {
             let cleanup = Some(topic.cleanup().policy().to_owned());
-            (topic.name("t."), Found { partitions: 6, replication_factor: 3, cleanup, ..Found::default() })
+            (*topic, Found { partitions: 6, replication_factor: 3, cleanup, ..Found::default() })
         };
         Topic::ALL.iter().map(found).collect()
     }
 
-    /// What is said once a topic was changed, a finding a line.
-    fn said(change: impl FnOnce(&mut BTreeMap<String, Found>)) -> String {
+    /// What is said once topics were changed, a finding a line.
+    fn said(change: impl FnOnce(&mut Ours)) -> String {
         let mut topics = all();
         change(&mut topics);
-        judge("t.", &topics).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        judge("t.", &topics, true).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn what_is_wrong_with_topics_is_said_with_what_to_do() {
         let mut shown = vec![said(|_| ())];
-        shown.push(said(|topics| topics.retain(|name, _| name != "t.load" && name != "t.quotas")));
-        shown.push(said(|topics| topics.get_mut("t.quotas").unwrap().partitions = 3));
-        shown.push(said(|topics| topics.get_mut("t.quotas").unwrap().cleanup = Some("delete".into())));
-        shown.push(said(|topics| topics.get_mut("t.load").unwrap().leaderless = 2));
-        shown.push(said(|topics| topics.get_mut("t.load").unwrap().out_of_sync = 1));
+        shown.push(said(|topics| topics.values_mut().for_each(|topic| topic.cleanup = None)));
+        shown.push(said(|topics| topics.retain(|topic, _| *topic != Topic::Load && *topic != Topic::Quotas)));
+        shown.push(said(|topics| topics.get_mut(&Topic::Quotas).unwrap().partitions = 3));
+        shown.push(said(|topics| topics.get_mut(&Topic::Load).unwrap().partitions = 12));
+        shown.push(said(|topics| topics.get_mut(&Topic::Quotas).unwrap().cleanup = Some("delete".into())));
+        shown.push(said(|topics| topics.get_mut(&Topic::Load).unwrap().leaderless = vec![0, 4]));
+        shown.push(said(|topics| topics.get_mut(&Topic::Load).unwrap().out_of_sync = 1));
         insta::assert_snapshot!(shown.join("\n"));
     }
 }

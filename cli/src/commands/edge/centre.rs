@@ -45,7 +45,7 @@ impl Way {
     /// The way that the settings name. An agent that speaks to Kafka and cannot go on from its cache wants a broker that
     /// answers.
     pub(super) fn of(settings: &Settings, node_id: &str, restored: bool) -> anyhow::Result<Self> {
-        if let Some(gateways) = settings.edge.gateway.as_deref().filter(|gateways| !gateways.is_empty()) {
+        if let Some(gateways) = settings.edge.gateways() {
             let edge = &settings.edge;
             let credentials = edge.credentials();
             let addresses = addresses(gateways)?;

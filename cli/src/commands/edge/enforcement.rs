@@ -67,9 +67,19 @@ pub(super) struct Group {
     owing: Mutex<Option<f64>>,
 }
 
-impl Group {
-    /// The group that the settings name, if any.
-    pub(super) fn of(edge: &Edge, base_quota: f64) -> anyhow::Result<Option<Self>> {
+/// What the settings want limited. Nothing was touched for it.
+#[derive(Debug)]
+pub(in crate::commands) struct Wanted {
+    /// The group's folder.
+    pub(in crate::commands) folder: PathBuf,
+    pub(in crate::commands) units: GroupUnits,
+    /// Where what it was limited to before is kept.
+    kept: PathBuf,
+}
+
+impl Wanted {
+    /// The group that the settings name, if any, checked.
+    pub(in crate::commands) fn of(edge: &Edge, base_quota: f64) -> anyhow::Result<Option<Self>> {
         let Some(folder) = &edge.cgroup else {
             if edge.cgroup_cpu.is_some() || edge.cgroup_memory.is_some() {
                 return Err(failure(exit::CONFIG, "--cgroup-cpu and --cgroup-memory want --cgroup DIR"));
@@ -80,8 +90,15 @@ impl Group {
             let said = "--cgroup wants --cache FILE: what the group was limited to before is kept beside it";
             return Err(failure(exit::CONFIG, said));
         };
-        let units = units(edge, base_quota)?;
-        let limit = GroupLimit::take(folder, units, &beside(cache))?;
+        Ok(Some(Self { folder: folder.clone(), units: units(edge, base_quota)?, kept: beside(cache) }))
+    }
+}
+
+impl Group {
+    /// The group that the settings name, if any.
+    pub(super) fn of(edge: &Edge, base_quota: f64) -> anyhow::Result<Option<Self>> {
+        let Some(wanted) = Wanted::of(edge, base_quota)? else { return Ok(None) };
+        let limit = GroupLimit::take(&wanted.folder, wanted.units, &wanted.kept)?;
         Ok(Some(Self { limit, owing: Mutex::new(None) }))
     }
 

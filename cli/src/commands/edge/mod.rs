@@ -8,13 +8,13 @@
 //! ```
 
 mod centre;
-mod enforcement;
+pub(super) mod enforcement;
 mod flags;
 mod follow;
 mod keeper;
 mod on_change;
 mod reporting;
-mod requests;
+pub(super) mod requests;
 mod rounds;
 mod spans;
 

@@ -25,7 +25,7 @@ use crate::{admit_http, http};
 const BURST: Duration = Duration::from_secs(1);
 
 /// What the agent knows of requests.
-pub(super) struct Requests {
+pub(in crate::commands) struct Requests {
     gate: Option<Arc<Gate>>,
     counts: Option<RequestCounts>,
     by: Option<CountBy>,
@@ -34,14 +34,14 @@ pub(super) struct Requests {
 
 /// The base quota, and whether its unit was chosen by the operator.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Base {
-    pub(super) quota: f64,
-    pub(super) is_given: bool,
+pub(in crate::commands) struct Base {
+    pub(in crate::commands) quota: f64,
+    pub(in crate::commands) is_given: bool,
 }
 
 impl Requests {
     /// By the settings; what does not fit together is said.
-    pub(super) fn new(edge: &Edge, base: Base, registry: &Registry) -> anyhow::Result<Self> {
+    pub(in crate::commands) fn new(edge: &Edge, base: Base, registry: &Registry) -> anyhow::Result<Self> {
         let admits = edge.admit_listen.is_some() || edge.admit_grpc_listen.is_some();
         let by = count_by(edge, admits)?;
         let counts = by.map(|_| RequestCounts::register(registry)).transpose()?;

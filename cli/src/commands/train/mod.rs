@@ -40,7 +40,8 @@ pub(crate) struct Train {
     /// Size of the LSTM's state, a multiple of 8 from 8 to 256
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().hidden)]
     hidden: usize,
-    /// Networks a resource whose forecasts are averaged, 1 to 4: more are a little better and cost as many times the work
+    /// Networks a resource whose forecasts are averaged, 1 to 4, each taught something else: more are a little better and cost as
+    /// many times the work
     #[arg(long, value_name = "N", default_value_t = TrainOptions::default().members)]
     members: usize,
     /// Learn nothing from this node and measure on it (may be repeated); `none`: learn from all. By default every fifth node of

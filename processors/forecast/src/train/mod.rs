@@ -11,6 +11,7 @@
 mod augment;
 mod cluster;
 mod evaluate;
+mod kind;
 mod module;
 mod optimise;
 mod options;
@@ -40,6 +41,7 @@ use crate::features::INPUTS;
 use crate::load::{Resource, Series};
 use crate::model::Model;
 use crate::tensors::Tensors;
+use kind::kind;
 use optimise::{Outcome, Run, optimise};
 use sequence::Sampler;
 use split::Split;
@@ -127,7 +129,7 @@ fn side_by_side(
     })
 }
 
-/// Trains the networks of a resource one after the other, each from a stream of its own. The first finds out how many steps
+/// Trains the networks of a resource one after the other, each of its own [`kind`] and from a stream of its own. The first finds out how many steps
 /// are good for it; the others learn from the validation part too, for so many steps.
 fn one_resource(
     resource: Resource,
@@ -145,6 +147,7 @@ fn one_resource(
         let run = Run {
             resource,
             member,
+            kind: kind(member),
             steps,
             options,
             sampler: Sampler::new(recorded, resource, options, &mut rng),

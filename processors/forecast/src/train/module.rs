@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::kind::Kind;
 use crate::features::INPUTS;
 use crate::network::{HEAD, OUTPUTS};
 
@@ -130,17 +131,17 @@ pub(crate) struct Targets {
     pub(crate) path_weight: Tensor<2>,
 }
 
-/// Pinball loss at 0.5 and 0.9 of the peak (Koenker and Bassett 1978) + 0.3 · absolute error of the path.
-pub(crate) fn loss(outputs: Tensor<2>, targets: Targets) -> Tensor<1> {
+/// Pinball loss at 0.5 and 0.9 of the peak (Koenker and Bassett 1978) and the absolute error of the path, in the weights of `kind`.
+pub(crate) fn loss(outputs: Tensor<2>, targets: Targets, kind: Kind) -> Tensor<1> {
     let [rows, _] = outputs.dims();
     let median = outputs.clone().slice([0..rows, 0..1]);
     let spread = softplus(outputs.clone().slice([0..rows, 1..2]) - 1.0, 1.0);
     let path = outputs.slice([0..rows, 2..OUTPUTS]);
     let below = targets.peak - median;
     let below_high = below.clone() - spread;
-    let pinball = below.abs() * 0.5 + below_high.clone() * 0.4 + below_high.abs() * 0.5;
+    let pinball = below.abs() * (0.5 * kind.median) + below_high.clone() * 0.4 + below_high.abs() * 0.5;
     let along = (targets.path - path).abs() * targets.path_weight;
-    (pinball * targets.weight).sum() + along.sum() * 0.3
+    (pinball * targets.weight).sum() + along.sum() * kind.path
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
+use super::kind::Kind;
 use super::module::{Forecaster, Targets, loss};
 use super::options::{TrainOptions, TrainProgress};
 use super::report::LossPoint;
 use super::sequence::{STEPS, Sampler, Step};
 use super::validation::Validation;
 use crate::error::ForecastError;
-use crate::features::INPUTS;
+use crate::features::{INPUTS, LEVEL};
 use crate::load::{PATH_MINUTES, Resource};
 use crate::network::shapes;
 use crate::tensors::Tensors;
@@ -38,6 +39,8 @@ pub(crate) struct Run<'a> {
     pub(crate) resource: Resource,
     /// Which of the resource's networks.
     pub(crate) member: usize,
+    /// What it is taught.
+    pub(crate) kind: Kind,
     /// Most steps to take.
     pub(crate) steps: usize,
     pub(crate) options: &'a TrainOptions,
@@ -92,9 +95,12 @@ pub(crate) fn optimise(
     let (options, sampler) = (run.options, &run.sampler);
     let device = Device::flex().autodiff();
     let mut module = Forecaster::new(options.hidden, &device, rng);
-    let (mean, rate) = scaling(sampler, rng)?;
+    let (mean, mut rate) = scaling(sampler, rng)?;
+    if !run.kind.knows_level {
+        rate[LEVEL] = 0.0;
+    }
     let mut weights = Weights { hidden: options.hidden, mean, rate, values: module.values() };
-    let mut check = run.validation.as_ref().map(|sampler| Validation::new(sampler, &weights, options));
+    let mut check = run.validation.as_ref().map(|sampler| Validation::new(sampler, &weights, run));
     let mut adam = AdamWConfig::new()
         .with_epsilon(1e-8)
         .with_weight_decay(0.01)
@@ -105,7 +111,7 @@ pub(crate) fn optimise(
     let mut losses = Vec::new();
     while step < steps {
         let (inputs, targets) = batch(sampler, &weights, options.batch, rng, &device);
-        let error = loss(module.forward(&inputs), targets);
+        let error = loss(module.forward(&inputs), targets, run.kind);
         let value = error.clone().into_scalar::<f32>();
         if !value.is_finite() {
             return Err(ForecastError::Diverged { step });

@@ -7,9 +7,9 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::kind::Kind;
 use super::module::{Forecaster, Targets, loss};
-use super::optimise::{Weights, batch};
-use super::options::TrainOptions;
+use super::optimise::{Run, Weights, batch};
 use super::sequence::Sampler;
 
 /// Sequences that are measured.
@@ -22,6 +22,7 @@ const STREAM: u64 = 1_000;
 /// The validation sequences, and the best weights so far.
 pub(crate) struct Validation {
     device: Device,
+    kind: Kind,
     inputs: Vec<Tensor<2>>,
     targets: Targets,
     pub(crate) best: Option<Best>,
@@ -35,18 +36,18 @@ pub(crate) struct Best {
 }
 
 impl Validation {
-    pub(crate) fn new(sampler: &Sampler, weights: &Weights, options: &TrainOptions) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    pub(crate) fn new(sampler: &Sampler, weights: &Weights, run: &Run<'_>) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(run.options.seed);
         rng.set_stream(STREAM);
         let device = Device::flex();
         let (inputs, targets) = batch(sampler, weights, SEQUENCES, &mut rng, &device);
-        Self { device, inputs, targets, best: None }
+        Self { device, kind: run.kind, inputs, targets, best: None }
     }
 
     /// The loss of these weights, which are kept if it is the least.
     pub(crate) fn measure(&mut self, weights: &Weights, step: usize) -> f32 {
         let module = Forecaster::from_values(weights.hidden, &weights.values, &self.device);
-        let loss = loss(module.forward(&self.inputs), self.targets.clone()).into_scalar::<f32>();
+        let loss = loss(module.forward(&self.inputs), self.targets.clone(), self.kind).into_scalar::<f32>();
         if self.best.as_ref().is_none_or(|best| loss < best.loss) {
             self.best = Some(Best { loss, step, values: weights.values.clone() });
         }
