@@ -5,8 +5,8 @@ use tidegate_schemas::Topic;
 use tidegate_tests::binary::{self, Finished};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::certificates::{Authority, Validity};
-use tidegate_tests::process::wait_until;
 use tidegate_tests::groups::{self, Progress};
+use tidegate_tests::process::wait_until;
 use tidegate_tests::{client, kafka};
 
 use crate::fixture::{PATIENCE, Pipeline, on_both_brokers, record, reports};
@@ -114,6 +114,10 @@ fn files_and_others_are_looked_at_without_a_broker_too() {
     for check in ["model", "brokers", "registry"] {
         assert_eq!(state(check), ["wrong"], "{check}: {finished:?}");
     }
-    assert_eq!((state("gateway"), state("edge")), (vec!["ok".into()], vec!["ok".into(), "wrong".into()]), "{finished:?}");
+    assert_eq!(
+        (state("gateway"), state("edge")),
+        (vec!["ok".into()], vec!["ok".into(), "wrong".into()]),
+        "{finished:?}"
+    );
     assert_eq!(state("topics"), ["skipped"]);
 }
