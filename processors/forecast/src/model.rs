@@ -94,17 +94,19 @@ impl Model {
     pub fn predict(&self, rows: &mut [(&mut NodeState, Sample)]) -> Vec<Prediction> {
         self.catch_up(rows);
         let hidden = self.hidden();
-        for (state, sample) in rows.iter_mut() {
-            state.observe(sample, hidden);
-        }
-        let mut predictions: Vec<Prediction> = rows.iter().map(|(state, _)| self.before_network(state)).collect();
+        let mut predictions = Vec::with_capacity(rows.len());
         let mut block = Block::default();
-        for resource in Resource::ALL {
-            let Some(networks) = &self.networks[resource as usize] else {
-                continue;
-            };
-            for (rows, predictions) in rows.chunks_mut(BLOCK).zip(predictions.chunks_mut(BLOCK)) {
-                self.forecast_block(networks, resource, rows, predictions, &mut block);
+        // A block goes from reports to forecasts at once, while its states are in the processor's cache.
+        for rows in rows.chunks_mut(BLOCK) {
+            for (state, sample) in rows.iter_mut() {
+                state.observe(sample, hidden);
+            }
+            let first = predictions.len();
+            predictions.extend(rows.iter().map(|(state, _)| self.before_network(state)));
+            for resource in Resource::ALL {
+                if let Some(networks) = &self.networks[resource as usize] {
+                    self.forecast_block(networks, resource, rows, &mut predictions[first..], &mut block);
+                }
             }
         }
         predictions
