@@ -116,17 +116,11 @@ pub fn same_policy(a: &str, b: &str) -> bool {
 /// # Errors
 /// [`BrokerError::Unreachable`]; [`BrokerError::Embedded`] on the embedded broker, which has no administration.
 pub async fn plan(settings: &KafkaSettings, wanted: Wanted) -> Result<Vec<Step>, BrokerError> {
-    // Refused before anything is asked where there is no administration.
-    drop(admin(settings)?);
+    must_be_real(settings)?;
     let names: Vec<String> = Topic::ALL.iter().map(|t| settings.topic(*t)).collect();
     let mut found = Cluster::ask(settings)?.topics;
     found.retain(|name, _| names.contains(name));
-    let existing: Vec<String> = found.keys().cloned().collect();
-    for (name, policy) in survey::cleanup_policies(settings, &existing).await? {
-        if let Some(found) = found.get_mut(&name) {
-            found.cleanup = Some(policy);
-        }
-    }
+    survey::read_policies(settings, &mut found).await?;
     Ok(compare(&settings.prefix, wanted, &found))
 }
 
@@ -188,10 +182,13 @@ fn wait_for_leaders(
     }
 }
 
+/// Refuses the embedded broker before anything is asked.
+fn must_be_real(settings: &KafkaSettings) -> Result<(), BrokerError> {
+    if settings.embedded { Err(BrokerError::Embedded("topic administration")) } else { Ok(()) }
+}
+
 fn admin(settings: &KafkaSettings) -> Result<AdminClient<QuietContext>, BrokerError> {
-    if settings.embedded {
-        return Err(BrokerError::Embedded("topic administration"));
-    }
+    must_be_real(settings)?;
     create(&settings.client(), QuietContext::default())
 }
 

@@ -214,8 +214,13 @@ impl KafkaSettings {
     /// [`BrokerError::Unreachable`] where none does within `timeout`; [`BrokerError::Settings`] where the client library
     /// refuses the settings.
     pub fn check_reachable(&self, timeout: Duration) -> Result<(), BrokerError> {
+        self.metadata(timeout).map(drop)
+    }
+
+    /// Of the brokers and all topics; errors as of [`KafkaSettings::check_reachable`].
+    pub(crate) fn metadata(&self, timeout: Duration) -> Result<Metadata, BrokerError> {
         let client: BaseConsumer<QuietContext> = create(&self.client(), QuietContext::default())?;
-        self.ask(&client, None, timeout).map(drop)
+        self.ask(&client, None, timeout)
     }
 
     /// Asks for metadata; where there is no answer, says why: somebody who refuses us is not away.

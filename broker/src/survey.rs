@@ -62,9 +62,7 @@ impl Cluster {
     /// # Errors
     /// [`BrokerError::Unreachable`], [`BrokerError::Refused`].
     pub fn ask(settings: &KafkaSettings) -> Result<Self, BrokerError> {
-        settings.check_reachable(ASK)?;
-        let client: BaseConsumer<QuietContext> = create(&settings.client(), QuietContext::default())?;
-        let metadata = client.fetch_metadata(None, ASK).map_err(|e| settings.unreachable(&e))?;
+        let metadata = settings.metadata(ASK)?;
         let brokers = metadata.brokers().iter().map(|broker| format!("{}:{}", broker.host(), broker.port()));
         let topics = metadata.topics().iter().map(|topic| (topic.name().to_owned(), found(topic)));
         Ok(Self { brokers: brokers.collect(), topics: topics.collect() })
@@ -82,34 +80,28 @@ fn found(topic: &MetadataTopic) -> Found {
     }
 }
 
-/// The `cleanup.policy` of topics that there are, where the brokers tell.
+/// Fills in the `cleanup.policy` of topics that there are.
 ///
 /// # Errors
 /// Where the brokers refuse, or have no administration, as the embedded one.
-pub async fn cleanup_policies(
-    settings: &KafkaSettings,
-    topics: &[String],
-) -> Result<BTreeMap<String, String>, BrokerError> {
-    let mut policies = BTreeMap::new();
+pub async fn read_policies(settings: &KafkaSettings, topics: &mut BTreeMap<String, Found>) -> Result<(), BrokerError> {
     if topics.is_empty() {
-        return Ok(policies);
+        return Ok(());
     }
     let admin: AdminClient<QuietContext> = create(&settings.client(), QuietContext::default())?;
-    let resources: Vec<_> = topics.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
+    let resources: Vec<_> = topics.keys().map(|name| ResourceSpecifier::Topic(name)).collect();
     let options = AdminOptions::new().request_timeout(Some(ASK));
     let described = admin.describe_configs(&resources, &options).await;
     let described =
         described.map_err(|e| BrokerError::kafka(format!("reading topic settings ({NO_ADMINISTRATION})"), e))?;
-    for (name, config) in topics.iter().zip(described) {
+    for ((name, topic), config) in topics.iter_mut().zip(described) {
         let config = config.map_err(|code| BrokerError::Refused {
             what: format!("reading the settings of {name}"),
             message: code.to_string(),
         })?;
-        if let Some(policy) = config.get("cleanup.policy").and_then(|entry| entry.value.clone()) {
-            policies.insert(name.clone(), policy);
-        }
+        topic.cleanup = config.get("cleanup.policy").and_then(|entry| entry.value.clone());
     }
-    Ok(policies)
+    Ok(())
 }
 
 /// How many offsets these partitions of a topic hold: as many records at most.

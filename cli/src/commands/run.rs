@@ -136,7 +136,7 @@ impl Run {
         wanted.dedup();
         if wanted.is_empty() {
             wanted = vec![Work::Forecast, Work::Quota, Work::Alerts];
-            if settings.deliver.webhook.is_some() || settings.deliver.folder.is_some() {
+            if settings.deliver.has_target() {
                 wanted.push(Work::Deliver);
             }
             if settings.export.otlp.is_some() {

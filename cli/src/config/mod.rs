@@ -134,6 +134,13 @@ pub(crate) struct Deliver {
     pub(crate) folder: Option<PathBuf>,
 }
 
+impl Deliver {
+    /// Whether commands are to be delivered anywhere.
+    pub(crate) fn has_target(&self) -> bool {
+        self.webhook.is_some() || self.folder.is_some()
+    }
+}
+
 /// The export of spans.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -16,14 +16,12 @@ const CHECK: &str = "lag";
 const LONG_MS: i64 = 60_000;
 
 pub(super) fn check(settings: &Settings, kafka: &KafkaSettings, topics: &Ours) -> Vec<Finding> {
-    let sends_spans = settings.export.otlp.is_some();
-    let delivers = settings.deliver.webhook.is_some() || settings.deliver.folder.is_some();
     let works = [
         (Work::Forecast, Topic::Load, true),
         (Work::Quota, Topic::Forecasts, true),
         (Work::Alerts, Topic::Forecasts, false),
-        (Work::Deliver, Topic::Quotas, delivers),
-        (Work::Export, Topic::Spans, sends_spans),
+        (Work::Deliver, Topic::Quotas, settings.deliver.has_target()),
+        (Work::Export, Topic::Spans, settings.export.otlp.is_some()),
     ];
     let look = |(work, topic, is_needed): (Work, Topic, bool)| {
         let name = kafka.topic(topic);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_broker::KafkaSettings;
 use tidegate_broker::provisioning::same_policy;
-use tidegate_broker::survey::{Cluster, Found, cleanup_policies};
+use tidegate_broker::survey::{Cluster, Found, read_policies};
 use tidegate_schemas::Topic;
 
 use super::finding::Finding;
@@ -18,14 +18,16 @@ pub(super) type Ours = BTreeMap<Topic, Found>;
 
 /// What was found, and the topics that are there.
 pub(super) fn check(kafka: &KafkaSettings, mut cluster: Cluster, keeps_checkpoints: bool) -> (Vec<Finding>, Ours) {
-    let ours = Topic::ALL.iter().filter_map(|topic| Some((*topic, cluster.topics.remove(&kafka.topic(*topic))?)));
-    let mut ours: Ours = ours.collect();
-    let names: Vec<String> = ours.keys().map(|topic| kafka.topic(*topic)).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let policies = runtime.ok().and_then(|runtime| runtime.block_on(cleanup_policies(kafka, &names)).ok());
-    for (topic, found) in &mut ours {
-        found.cleanup = policies.as_ref().and_then(|policies| policies.get(&kafka.topic(*topic)).cloned());
+    let names = Topic::ALL.map(|topic| kafka.topic(topic));
+    cluster.topics.retain(|name, _| names.contains(name));
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build()
+        && let Err(e) = runtime.block_on(read_policies(kafka, &mut cluster.topics))
+    {
+        // The policies stay unknown, and that is said.
+        tracing::debug!("{e}");
     }
+    let ours = Topic::ALL.iter().filter_map(|topic| Some((*topic, cluster.topics.remove(&kafka.topic(*topic))?)));
+    let ours: Ours = ours.collect();
     (judge(&kafka.prefix, &ours, keeps_checkpoints), ours)
 }
 
