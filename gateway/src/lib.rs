@@ -5,10 +5,11 @@
 //! ```
 //!
 //! `server` is what `tidegate gateway` runs, `link` what `tidegate edge --gateway` runs; both know the broker crate or the
-//! edge's parts, and none of the stages and sinks. `batch` and `judge` are pure. `rls` and `otlp` stand apart: Envoy's rate limit
+//! edge's parts, and none of the stages and sinks. `batch` and `judge` are pure, `body` reads what comes over HTTP. `rls` and `otlp` stand apart: Envoy's rate limit
 //! service beside an edge agent, and OTLP over gRPC in and out, here because this crate alone knows gRPC.
 
 pub mod batch;
+pub mod body;
 mod clock;
 mod error;
 mod guard;

@@ -18,32 +18,27 @@ mod signals;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use tidegate_broker::{Registry, Stop};
 use tidegate_producers::spans::SpanReceiver;
 use tidegate_samples::Mapping;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::StreamExt;
 use tonic::service::Routes;
 
 use super::intake::Intake;
 use super::limits::Limits;
 use super::loads::Loads;
 use super::security::Peer;
-
+use crate::body;
 use crate::error::GatewayError;
 use metrics::HttpMetrics;
 use refusal::Refusal;
 use samples::Samples;
-
-/// How long a body may take to come.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all requests share.
 #[derive(Debug)]
@@ -84,7 +79,6 @@ impl Http {
 
     /// The routes; any other address is told what there is.
     pub(super) fn router(self: Arc<Self>) -> Router {
-        let body = DefaultBodyLimit::max(self.limits.message_bytes);
         Router::new()
             .route("/api/v1/write", post(write::write))
             .route("/v1/metrics", post(otlp::metrics))
@@ -92,7 +86,6 @@ impl Http {
             .fallback(|| async {
                 Refusal::new(StatusCode::NOT_FOUND, "there is POST /api/v1/write, /v1/metrics, /v1/traces, and gRPC")
             })
-            .layer(body)
             .with_state(self)
     }
 
@@ -109,42 +102,15 @@ impl Http {
         Ok((peer, place))
     }
 
-    /// A refusal of a request whose body is still to come: that is read and thrown away, or else the connection would be reset before
-    /// its sender has seen the answer.
+    /// A refusal of a request whose body is still to come: that is thrown away, so that its sender sees the answer.
     async fn refuse(&self, request: Request, refusal: Refusal) -> Refusal {
-        let most = self.limits.message_bytes;
-        let passing = async {
-            let (mut body, mut passed) = (request.into_body().into_data_stream(), 0);
-            while let Some(Ok(part)) = body.next().await {
-                passed += part.len();
-                if passed > most {
-                    return;
-                }
-            }
-        };
-        // Whoever sends no more has the answer all the same.
-        drop(tokio::time::timeout(BODY_PATIENCE, passing).await);
+        body::pass(request.into_body(), self.limits.message_bytes).await;
         refusal
     }
 
     /// The body, within its limit and in good time.
     async fn body(&self, request: Request) -> Result<Bytes, Refusal> {
-        match tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, &())).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(e)) if e.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let most = self.limits.message_bytes;
-                Err(Refusal::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("a body of more than {most} bytes is not taken"),
-                ))
-            }
-            Ok(Err(e)) => Err(Refusal::new(StatusCode::BAD_REQUEST, e.body_text())),
-            Err(_) => {
-                let seconds = BODY_PATIENCE.as_secs();
-                let said = format!("the body did not come within {seconds} s");
-                Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, said))
-            }
-        }
+        Ok(body::whole(request.into_body(), self.limits.message_bytes).await?)
     }
 }
 

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
 use super::entry::Denied;
+use crate::body::BodyError;
 
 /// Seconds after which a sender is to try again.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
@@ -44,6 +45,17 @@ impl From<Denied> for Refusal {
         match denied {
             Denied::Unknown(status) => Self::of_status(&status),
             Denied::Full(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        let why = error.to_string();
+        match error {
+            BodyError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, why),
+            BodyError::Broken(_) => Self::new(StatusCode::BAD_REQUEST, why),
+            BodyError::Slow => Self::later(StatusCode::SERVICE_UNAVAILABLE, why),
         }
     }
 }
