@@ -16,7 +16,7 @@ use tidegate_stages::{ForecastStage, QuotaStage, primed};
 const MINUTE_MS: i64 = 60_000;
 const BEGUN_MS: i64 = 1_700_000_100_000;
 /// Reports of each node, one a minute: more than a decision depends on.
-const REPORTS: i64 = 2_000;
+const REPORTS: i64 = 5_000;
 const NODES: [&str; 2] = ["node-a", "node-b"];
 
 /// What stands on the topics after some hours.
@@ -129,7 +129,7 @@ fn any_decision_of_either_policy_comes_out_again_byte_for_byte() {
         let settings = Settings { policy, ..Settings::default() };
         let log = log(&settings);
         let all: [&[RawRecord]; 3] = [&log.quotas, &log.load, &log.forecasts];
-        for (node, sequence) in NODES.into_iter().flat_map(|node| [0, 1, 90, 333, 480, 1_999].map(|at| (node, at))) {
+        for (node, sequence) in NODES.into_iter().flat_map(|node| [0, 1, 90, 333, 480, 4_999].map(|at| (node, at))) {
             let explanation = explain(&all, node, Wanted::Sequence(sequence), &settings).unwrap();
             assert!(explanation.reproduced.is_whole(), "{node} {sequence}: {:?}", explanation.reproduced);
             assert_eq!((explanation.sequence, explanation.cause.offset / 2), (sequence, sequence));
@@ -155,10 +155,10 @@ fn the_last_decision_and_the_one_in_force_are_found() {
 fn the_stretch_is_what_a_decision_depends_on() {
     let settings = Settings::default();
     let log = log(&settings);
-    let at = BEGUN_MS + 1_990 * MINUTE_MS;
+    let at = BEGUN_MS + 4_990 * MINUTE_MS;
     let explain_from = |from: i64| {
         let load = since(&log.load, from);
-        explain(&[&load, &log.forecasts, &log.quotas], "node-b", Wanted::Sequence(1_990), &settings).unwrap()
+        explain(&[&load, &log.forecasts, &log.quotas], "node-b", Wanted::Sequence(4_990), &settings).unwrap()
     };
     let whole = explain_from(BEGUN_MS);
     assert_eq!(whole.stretch.missing, None);
@@ -168,7 +168,7 @@ fn the_stretch_is_what_a_decision_depends_on() {
     assert!(enough.reproduced.is_whole() && enough.stretch.missing.is_none());
     let cut = explain_from(at - 150 * MINUTE_MS);
     assert_eq!(cut.reproduced.forecast, Some(false));
-    assert!(cut.stretch.missing.unwrap().contains("tidegate.load/0 begins here with offset 3680"));
+    assert!(cut.stretch.missing.unwrap().contains("tidegate.load/0 begins here with offset 9680"));
     let differs: Vec<&str> = cut.reproduced.differences.iter().map(|d| d.field.as_str()).collect();
     assert!(differs.contains(&"forecast.state"), "{differs:?}");
 }
@@ -242,16 +242,16 @@ fn what_cannot_be_explained_is_told_in_a_sentence() {
         said(&all, "node-z", Wanted::Last),
         "there is no node \"node-z\" here: no report, forecast or command has that key"
     );
-    assert!(said(&all, "node-a", Wanted::Sequence(2_000)).starts_with(
-        "node-a has no command with sequence 2000 here; there are sequences 0 to 1999, of event times 1700000100000 to"
+    assert!(said(&all, "node-a", Wanted::Sequence(5_000)).starts_with(
+        "node-a has no command with sequence 5000 here; there are sequences 0 to 4999, of event times 1700000100000 to"
     ));
     assert!(
         said(&all, "node-a", Wanted::At(5)).starts_with("node-a has no command at or before 5 (ms since the epoch)")
     );
     assert_eq!(
         said(&[&log.load[600..], &log.quotas], "node-a", Wanted::Sequence(10)),
-        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 31 h 11 min of reports before \
+        "the report that led to it, tidegate.load/0/20, is not here any more; without it and the 79 h 17 min of reports before \
          it the decision cannot be reproduced"
     );
-    assert!(said(&[&log.quotas], "node-a", Wanted::Last).contains("tidegate.load/0/3998, is not here any more"));
+    assert!(said(&[&log.quotas], "node-a", Wanted::Last).contains("tidegate.load/0/9998, is not here any more"));
 }

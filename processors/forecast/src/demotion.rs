@@ -2,25 +2,23 @@
 //! come in, and a model that loses is set aside until it wins again.
 //!
 //! ```text
-//! last forecast of a minute ─► 5 minutes later: |p50 − peak|, |baseline − peak| ─► error sums of the window
+//! last forecast of a minute ─► its outcome: |p50 − peak|, |baseline − peak| ─► error sums of the window
 //! new window ─► the last 3 whole windows, oldest first: two lost in a row ─► demoted; one won ─► promoted
 //! ```
 //!
 //! The outcome of a forecast of minute m is the highest load measured in the minutes m+1 … m+5; the baseline is the peak
-//! of the minutes m−4 … m. Both are read from the minute bars. The model goes on forecasting underneath and is scored on
+//! of the minutes m−4 … m (`waiting.rs`). The model goes on forecasting underneath and is scored on
 //! what it would have said. Windows are the context windows, aligned to event time, and the verdict is a function of the last
 //! [`WINDOWS`] whole ones alone, so it is rebuilt from a bounded stretch of the log. What is kept is about 80 bytes.
 
 use crate::checkpoint::{Reader, Writer};
 use crate::error::ForecastError;
 use crate::history::History;
+use crate::waiting::{Known, Waiting};
 
 /// Whole windows that the verdict depends on.
 pub(crate) const WINDOWS: i64 = 3;
-/// Minutes until the outcome of a forecast is known.
-pub(crate) const OUTCOME_MINUTES: i64 = OUTCOME as i64;
 
-const OUTCOME: usize = 5;
 const MINUTES: i64 = crate::state::CONTEXT_WINDOW_MS / crate::state::MINUTE_MS;
 /// A window is lost where the model's error is above this many times the baseline's …
 const LOST: f32 = 1.35;
@@ -70,10 +68,8 @@ impl WindowScore {
 /// The score of one resource of one node.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scores {
-    /// The model's p50 at the end of the last minutes, newest first, in points.
-    said: [f32; OUTCOME + 1],
-    /// Which of them there are; the lowest bit is the minute in progress.
-    is_said: u8,
+    /// The model's p50 at the end of the last minutes, in points.
+    waiting: Waiting<f32>,
     /// By window number, modulo their count.
     windows: [WindowScore; SLOTS],
     window: i64,
@@ -84,8 +80,7 @@ impl Scores {
     /// Begins in the window of `minute`.
     pub(crate) fn begin(minute: i64) -> Self {
         Self {
-            said: [0.0; OUTCOME + 1],
-            is_said: 0,
+            waiting: Waiting::new(),
             windows: [WindowScore::default(); SLOTS],
             window: minute.div_euclid(MINUTES),
             demoted: false,
@@ -94,32 +89,19 @@ impl Scores {
 
     /// Notes what the model said of the minute in progress; the last word of a minute counts.
     pub(crate) fn say(&mut self, points: f32) {
-        self.said[0] = points;
-        self.is_said |= 1;
+        self.waiting.say(points);
     }
 
     /// Moves on to `minute`, before the bars do: what becomes known is scored.
     pub(crate) fn advance(&mut self, history: &History, minute: i64) {
-        let steps = usize::try_from(minute.saturating_sub(history.minute())).unwrap_or(0);
-        for ago in (0..=OUTCOME).rev().filter(|ago| ago + steps > OUTCOME) {
-            if self.is_said >> ago & 1 == 1
-                && let Some((peak, baseline)) = outcome(history, ago)
-            {
-                let known = history.minute() - ago as i64 + OUTCOME_MINUTES;
-                self.enter(known.div_euclid(MINUTES));
-                let sums = &mut self.windows[slot(self.window)];
-                sums.model += (self.said[ago] - peak).abs();
-                sums.baseline += (baseline - peak).abs();
-                sums.outcomes += 1;
-            }
+        for Known { minute, said, peak, before } in self.waiting.advance(history, minute) {
+            self.enter(minute.div_euclid(MINUTES));
+            let sums = &mut self.windows[slot(self.window)];
+            sums.model += (said - peak).abs();
+            sums.baseline += (before - peak).abs();
+            sums.outcomes += 1;
         }
         self.enter(minute.div_euclid(MINUTES));
-        if steps > OUTCOME {
-            self.is_said = 0;
-        } else {
-            self.said.copy_within(..=OUTCOME - steps, steps);
-            self.is_said = (self.is_said << steps) & ((1 << (OUTCOME + 1)) - 1);
-        }
     }
 
     /// Number of the window in progress.
@@ -150,10 +132,7 @@ impl Scores {
 
     /// Writes itself as of the beginning of a minute.
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.byte(self.is_said);
-        for (_, said) in self.said.iter().enumerate().filter(|(ago, _)| self.is_said >> ago & 1 == 1) {
-            writer.float(*said);
-        }
+        self.waiting.write(writer, |writer, said| writer.float(*said));
         for number in self.window - WINDOWS..=self.window {
             let WindowScore { model, baseline, outcomes } = self.windows[slot(number)];
             writer.floats(&[model, baseline]);
@@ -165,10 +144,7 @@ impl Scores {
     /// Reads what was written as of `minute`.
     pub(crate) fn read(reader: &mut Reader<'_>, minute: i64) -> Result<Self, ForecastError> {
         let mut scores = Self::begin(minute);
-        scores.is_said = reader.byte()? & ((1 << (OUTCOME + 1)) - 1);
-        for ago in (0..=OUTCOME).filter(|ago| scores.is_said >> ago & 1 == 1) {
-            scores.said[ago] = reader.float()?;
-        }
+        scores.waiting = Waiting::read(reader, |reader| reader.float())?;
         for number in scores.window - WINDOWS..=scores.window {
             let (model, baseline) = (reader.float()?, reader.float()?);
             let outcomes = reader.up_to(u32::MAX.into())? as u32;
@@ -208,14 +184,6 @@ fn verdict(windows: &[WindowScore]) -> bool {
         demoted |= lost >= IN_A_ROW;
     }
     demoted
-}
-
-/// What was measured in the 5 minutes after the minute `ago`, and in the 5 that end with it; `None` without a measurement
-/// in that minute or after it.
-fn outcome(history: &History, ago: usize) -> Option<(f32, f32)> {
-    history.measured_peak(ago, 1)?;
-    let peak = history.measured_peak(0, ago.min(OUTCOME))?;
-    Some((peak, history.measured_peak(ago, OUTCOME)?))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! chance gave them (Hansen and Salamon 1990, Lakshminarayanan et al. 2017). Each row is summed member by member, so that the result does
 //! not depend on the rows beside it.
 
+use crate::adapt::Basis;
 use crate::error::ForecastError;
 use crate::features::Features;
 use crate::load::Resource;
@@ -31,6 +32,7 @@ pub(crate) fn member_name(resource: Resource, member: usize, members: usize) -> 
 pub(crate) struct Ensemble {
     members: Vec<Network>,
     hidden: usize,
+    basis: Option<Basis>,
 }
 
 /// One node's resource on its way through the networks.
@@ -62,12 +64,18 @@ impl Ensemble {
         }
         let member = |index| Network::from_tensors(tensors, &member_name(resource, index, count), hidden);
         let members = (0..count).map(member).collect::<Result<_, _>>()?;
-        Ok(Self { members, hidden })
+        let basis = Basis::from_tensors(tensors, resource, &member_name(resource, 0, count))?;
+        Ok(Self { members, hidden, basis })
     }
 
     /// Values that the h of all members have together; their c have as many.
     pub(crate) fn state_size(&self) -> usize {
         self.hidden * self.members.len()
+    }
+
+    /// In what a node corrects the answers; `None`: it does not.
+    pub(crate) fn basis(&self) -> Option<&Basis> {
+        self.basis.as_ref()
     }
 
     /// Steps every member's states of every row, and leaves the mean of their outputs in the rows.

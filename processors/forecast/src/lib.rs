@@ -1,7 +1,7 @@
 //! Forecasts a node's CPU and memory load for the next 5 minutes from its load reports.
 //!
 //! ```text
-//! Sample ─► NodeState (minute bars, two LSTM states a resource) ─► features ─► network ─► Prediction
+//! Sample ─► NodeState (minute bars, two LSTM states a resource) ─► features ─► networks ─► corrected by the node's own past ─► Prediction
 //! Series ─► split by time ─► sequences + augmentation + simulated nodes ─► training ─► Artifact ─► Model
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! [`train`] makes an [`Artifact`] from recorded [`Series`] and measures it, through [`Model::predict`], against the
 //! [`baseline`]s. This crate is pure: no I/O, no clock, no Kafka; it is the only user of `burn`.
 
+mod adapt;
 mod artifact;
 pub mod baseline;
 mod card;
@@ -36,6 +37,7 @@ mod state;
 mod tensors;
 mod train;
 mod view;
+mod waiting;
 
 pub use artifact::Artifact;
 pub use card::{Card, DataCard, FileCard};
@@ -54,4 +56,4 @@ pub use state::{CONTEXT_WINDOW_MS, NodeState, REACH_MS};
 pub use train::{
     Dropped, LossPoint, Score, TimeBudget, TrainOptions, TrainProgress, TrainReport, default_hold_out, train,
 };
-pub use view::{PastView, ResourceView, ScoreView};
+pub use view::{CorrectionView, PastView, ResourceView, ScoreView};

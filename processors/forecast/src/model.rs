@@ -2,10 +2,12 @@
 //!
 //! Each row is first taken into its node's state; then, resource by resource and in blocks of 16, the
 //! features go through the networks, and the mean of their outputs becomes load again: with value v and scale s of the features
-//! (points), p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. While a state is warming up the baseline answers. It
+//! (points), p50 = v + s·o1, p90 = p50 + s·softplus(o2 − 1), path = v + s·o3…7. To o1 and the spread comes what the node's own past
+//! corrects (`adapt`). While a state is warming up the baseline answers. It
 //! does too while the model is demoted (`demotion.rs`); then p90 lies above the baseline by what the model holds p90 and
 //! p50 apart.
 
+use crate::adapt::Note;
 use crate::artifact::Artifact;
 use crate::baseline::last_peak;
 use crate::ensemble::{Ensemble, Row};
@@ -163,7 +165,7 @@ impl Model {
         }
         networks.step(&mut seen, block);
         for (mut row, prediction) in seen.into_iter().zip(answers) {
-            let Some(said) = answer(&mut row) else { continue };
+            let Some(said) = answer(networks, &mut row) else { continue };
             let track = row.track;
             let served = match resource {
                 Resource::Cpu => &mut prediction.cpu,
@@ -178,18 +180,24 @@ impl Model {
     }
 }
 
-/// What the model says of a row that was stepped, which is noted for its score; `None` while it warms up.
-pub(crate) fn answer(row: &mut Row<'_>) -> Option<ResourceForecast> {
+/// What the model says of a row that was stepped: what the networks said, corrected by the node's own past. It is noted for its
+/// score; `None` while it warms up.
+pub(crate) fn answer(networks: &Ensemble, row: &mut Row<'_>) -> Option<ResourceForecast> {
     row.track.unstepped = false;
     if !row.track.is_ready() {
         return None;
+    }
+    if let Some(basis) = networks.basis() {
+        let correction = row.track.adaptation.correct(Note::new(basis, &row.features, &row.outputs));
+        row.outputs[0] += correction.median;
+        row.outputs[1] = larger(row.outputs[1] + correction.spread, 0.0);
     }
     let said = in_load(&row.features, row.outputs);
     row.track.scores.say(said.peak.p50 * 100.0);
     Some(said)
 }
 
-/// Turns the mean outputs of the networks into fractions of the base quota.
+/// Turns outputs into fractions of the base quota.
 fn in_load(features: &Features, outputs: [f32; OUTPUTS]) -> ResourceForecast {
     let Features { value, scale, .. } = features;
     let fraction = |points: f32| larger(points * 0.01, 0.0);

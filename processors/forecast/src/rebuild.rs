@@ -81,7 +81,7 @@ fn step_blocks(networks: &Ensemble, tracks: &mut [&mut Track]) {
         let mut rows: Vec<Row<'_>> = tracks.iter_mut().map(|track| Row::new(track)).collect();
         networks.step(&mut rows, &mut block);
         for row in &mut rows {
-            let _said = answer(row);
+            let _said = answer(networks, row);
         }
     }
 }

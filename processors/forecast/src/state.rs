@@ -3,7 +3,7 @@
 //! Each resource has a track of its own: minute bars, and two states of the network. Reports move it on by event time:
 //!
 //! ```text
-//! report ─► gap > context window? begin afresh ─► new minute: what became known is scored, the last step becomes the base,
+//! report ─► gap > context window? begin afresh ─► new minute: what became known is scored and learned from, the last step becomes the base,
 //!        bars move on
 //!        ─► new window: the younger state takes over, a fresh one begins ─► measure ─► features ─► step from the base
 //! ```
@@ -16,11 +16,13 @@
 //! An event time before the node's last one counts as the last one.
 
 use crate::Resource;
+use crate::adapt::{self, Adaptation};
 use crate::day::DAY_MINUTES;
 use crate::demotion::{self, Scores, WindowScore};
 use crate::features::Features;
 use crate::history::History;
 use crate::load::Sample;
+use crate::waiting::OUTCOME_MINUTES;
 
 /// Length of a context window in event time: 60 minutes, in milliseconds.
 pub const CONTEXT_WINDOW_MS: i64 = 60 * MINUTE_MS;
@@ -29,14 +31,18 @@ pub const CONTEXT_WINDOW_MS: i64 = 60 * MINUTE_MS;
 /// first features with the minutes cut at both ends, and one more window, over which gaps are filled.
 const NETWORK_REACH_MS: i64 = 3 * CONTEXT_WINDOW_MS + (DAY_MINUTES + 2) * MINUTE_MS;
 
-/// How much past determines a node's state: the windows by which the network is judged, the one in progress, and what
-/// determines its first forecast that is scored in them; 31 hours and 11 minutes.
+/// How much past determines what the node's own past corrects: the life of a learner, and what the networks said of the first
+/// minute whose outcome it learned.
+const FORECAST_REACH_MS: i64 = NETWORK_REACH_MS + (adapt::LIFE_MINUTES + OUTCOME_MINUTES + 1) * MINUTE_MS;
+
+/// How much past determines a node's state: the windows by which the forecasts are judged, the one in progress, and what
+/// determines the first one that is scored in them; 79 hours and 17 minutes.
 pub const REACH_MS: i64 =
-    NETWORK_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + demotion::OUTCOME_MINUTES * MINUTE_MS;
+    FORECAST_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + OUTCOME_MINUTES * MINUTE_MS;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 
-/// Everything remembered of one node; about 10 KiB with a hidden size of 32, and 2 KiB more for each further member. Belongs to one model: do not pass
+/// Everything remembered of one node; about 11 KiB with a hidden size of 32, and 2 KiB more for each further member. Belongs to one model: do not pass
 /// it to another.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NodeState {
@@ -157,6 +163,7 @@ impl NodeState {
 pub(crate) struct Track {
     pub(crate) history: History,
     pub(crate) scores: Scores,
+    pub(crate) adaptation: Adaptation,
     pub(crate) interval_ms: i64,
     pub(crate) last_ms: i64,
     pub(crate) measured_ms: i64,
@@ -180,6 +187,7 @@ impl Track {
         Self {
             history: History::begin(minute, points),
             scores: Scores::begin(minute),
+            adaptation: Adaptation::begin(minute),
             interval_ms: sample.interval_ms,
             last_ms: at,
             measured_ms: at,
@@ -221,6 +229,7 @@ impl Track {
         if minute > self.history.minute() {
             self.cells.copy_within(half.., 0);
             self.scores.advance(&self.history, minute);
+            self.adaptation.advance(&self.history, minute);
             self.history.advance(minute);
         }
         // A gap is at most one window long, so that at most one boundary is passed.

@@ -13,6 +13,10 @@ impl Tensors {
         self.0.insert(name.to_owned(), (shape, values));
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The values of a tensor that must have this shape and be finite.
     pub(crate) fn get(&self, name: &str, shape: [usize; 2]) -> Result<&[f32], ForecastError> {
         let (found, values) =

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::Resource;
+use crate::adapt::Correction;
 use crate::baseline::{peak_of_last_5_minutes, persistence};
 use crate::demotion::WindowScore;
 use crate::features::Features;
@@ -34,8 +35,20 @@ pub struct ResourceView {
     pub baseline_peak: f64,
     /// Persistence.
     pub persistence: f64,
+    /// What the node's own past adds to what the networks say; `None` where they do not forecast, or the model is from before nodes
+    /// corrected it.
+    pub correction: Option<CorrectionView>,
     /// The last whole context windows by which the model is judged, oldest first.
     pub scores: Vec<ScoreView>,
+}
+
+/// What is added to the networks' quantiles of the peak; fractions of the base quota.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CorrectionView {
+    /// To the median.
+    pub peak_p50: f64,
+    /// To the 0.9 quantile.
+    pub peak_p90: f64,
 }
 
 /// A stretch of the past that ends now, from its minute bars.
@@ -84,6 +97,10 @@ impl NodeState {
             past: SPANS.map(|minutes| past(&track.history, minutes)).to_vec(),
             baseline_peak: rounded(peak_of_last_5_minutes(self, resource).peak.p50.into()),
             persistence: rounded(persistence(self, resource).peak.p50.into()),
+            correction: track.adaptation.corrected().map(|Correction { median, spread }| CorrectionView {
+                peak_p50: fraction(median),
+                peak_p90: fraction(median + spread),
+            }),
             scores: scores(track),
         })
     }

@@ -52,10 +52,10 @@ fn no_bit_changes(model: &Model, nodes: usize) -> usize {
 #[test]
 fn several_networks_step_and_restart_like_one() {
     let model = Model::from_artifact(&small_model(2).unwrap()).unwrap();
-    let samples = steady(4, MINUTE_MS, 2_000);
+    let samples = steady(4, MINUTE_MS, 5_200);
     let full = run(&model, &samples);
-    assert_eq!(full[1_999].status, Status::Ready);
-    for at in [1_900, 1_950, 1_999] {
+    assert_eq!(full[5_199].status, Status::Ready);
+    for at in [5_100, 5_150, 5_199] {
         let since = samples[at].timestamp_ms - REACH_MS;
         let kept = samples.partition_point(|sample| sample.timestamp_ms < since);
         assert!(kept > 0);
@@ -145,7 +145,7 @@ fn a_resource_that_was_never_measured_is_zero() {
     assert!(last.cpu.peak.p90 > 0.0);
 }
 
-/// A day and a half of reports with jitter, gaps and missing resources, none of them so long that a node begins afresh.
+/// Four days of reports with jitter, gaps and missing resources, none of them so long that a node begins afresh.
 fn days() -> impl Strategy<Value = Vec<Sample>> {
     let step = prop_oneof![
         10 => 5_000i64..15_000,
@@ -155,7 +155,7 @@ fn days() -> impl Strategy<Value = Vec<Sample>> {
     ];
     let value = prop_oneof![20 => (0f32..1.5).prop_map(Some), 1 => Just(None)];
     let report = (step, value.clone(), value);
-    (0i64..10_000_000, prop::collection::vec(report, 1_900..2_600)).prop_map(|(begun, reports)| stamped(begun, reports))
+    (0i64..10_000_000, prop::collection::vec(report, 5_200..6_000)).prop_map(|(begun, reports)| stamped(begun, reports))
 }
 
 /// Reports with jitter, gaps of all lengths and missing resources.
@@ -202,9 +202,11 @@ fn a_forecast_depends_on_yesterday() {
         sample.cpu = Some(0.9);
     }
     let (straight, other) = (run(&model, &samples), run(&model, &other));
-    // Some hours later it is forgotten, and a day later it is known again.
-    assert_eq!(bits(&straight[1_700]).1, bits(&other[1_700]).1);
-    assert_ne!(bits(&straight[1_440 + 330]).1, bits(&other[1_440 + 330]).1);
+    // Some hours later the networks have forgotten it, as the path shows, and a day later it is known again.
+    assert_eq!(straight[1_700].cpu.path, other[1_700].cpu.path);
+    assert_ne!(straight[1_440 + 330].cpu.path, other[1_440 + 330].cpu.path);
+    // What it taught is not forgotten so soon.
+    assert_ne!(straight[1_700].cpu.peak, other[1_700].cpu.peak);
 }
 
 proptest! {
@@ -219,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn reports_beyond_reach_change_no_bit_after_a_day(samples in days(), share in 0.85f64..1.0) {
+    fn reports_beyond_reach_change_no_bit_after_days(samples in days(), share in 0.85f64..1.0) {
         let model = Model::shipped().unwrap();
         let at = ((samples.len() - 1) as f64 * share) as usize;
         let [full, short] = since(&model, &samples, at, samples[at].timestamp_ms - REACH_MS);

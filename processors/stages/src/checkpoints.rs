@@ -16,8 +16,8 @@ use tidegate_schemas::records::{Checkpoint, LoadReport};
 
 use crate::nodes::{Mark, Node, Nodes, Turn, digest};
 
-/// Reports that a checkpoint is spread over at least, where a day has as many: it costs about 10 KB, a forecast 200 bytes.
-const REPORTS_EACH: i64 = 480;
+/// Reports that a checkpoint is spread over at least, where a day has as many: it costs about 11 KB, a forecast 200 bytes.
+const REPORTS_EACH: i64 = 720;
 
 /// Whether a node that reports at this interval has a checkpoint made at the begin of the window of `timestamp_ms`: every
 /// 1, 2, 3, 4, 6, 8, 12 or 24 windows, one node at another begin than the next.

@@ -13,7 +13,7 @@ use tidegate_stages::ForecastStage;
 
 const MINUTE: i64 = 60_000;
 const BEGIN: i64 = 1_700_000_040_000;
-const HOURS: i64 = 44;
+const HOURS: i64 = 92;
 /// Records between two commits.
 const COMMIT_EVERY: usize = 70;
 
@@ -22,7 +22,7 @@ const NODES: [(&str, i64, std::ops::Range<i64>); 7] = [
     ("steady", MINUTE, 0..0),
     ("often", MINUTE / 2, 0..0),
     ("rare", 5 * MINUTE, 0..0),
-    ("late", MINUTE, 0..1_900),
+    ("late", MINUTE, 0..4_800),
     ("with a gap", MINUTE, 1_000..1_200),
     ("gone", MINUTE, 900..9_000),
     ("forgotten and back", MINUTE, 300..1_850),

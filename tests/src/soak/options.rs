@@ -24,8 +24,8 @@ pub struct SoakOptions {
     pub json: bool,
 }
 
-/// Rounds of reports before the watch: longer than all that a node's state depends on (31 hours).
-const WARM_ROUNDS: u64 = 1_900;
+/// Rounds of reports before the watch: longer than all that a node's state depends on (79 hours).
+const WARM_ROUNDS: u64 = 4_800;
 
 impl SoakOptions {
     /// Time to watch.

@@ -25,7 +25,7 @@ use crate::site::Site;
 use crate::variants::Plan;
 
 /// More than twice the reach of the state, so that a restart rebuilds from the middle of the topic.
-const FLEET: [&str; 8] = ["--nodes", "20", "--interval", "1m", "--for", "72h", "--speed", "max"];
+const FLEET: [&str; 8] = ["--nodes", "10", "--interval", "1m", "--for", "168h", "--speed", "max"];
 
 #[test]
 fn a_simulated_fleet_gets_the_same_answers_every_time() {

@@ -26,14 +26,14 @@ const SHORT_SESSION_S: u32 = 6;
 const LONG_SESSION_S: u32 = 40;
 const CHECKPOINTS: &str = "checkpoints";
 const REWIND: &str = "rewind";
-/// Reports of a node since its checkpoint: one is made every 8 windows of reports a minute apart, before the first of the next.
-const SINCE_CHECKPOINT: u64 = 8 * 60 + 1;
+/// Reports of a node since its checkpoint: one is made every 12 windows of reports a minute apart, before the first of the next.
+const SINCE_CHECKPOINT: u64 = 12 * 60 + 1;
 const SINGLY: &str = "cooperative-sticky";
 const ALL_AT_ONCE: &str = "range";
 const WHOLE: Manner =
     Manner { max_batch: 5000, pace: None, session_s: SHORT_SESSION_S, restore: CHECKPOINTS, assignor: SINGLY };
-/// The state depends on 1,871 minutes; marks into the log stand every half hour, and reports are a minute apart.
-const REWIND_MS: i64 = (1_871 + 30 + 1) * 60_000;
+/// The state depends on 4,757 minutes; marks into the log stand every half hour, and reports are a minute apart.
+const REWIND_MS: i64 = (4_757 + 30 + 1) * 60_000;
 
 /// What is special about a load.
 #[derive(Debug)]

@@ -97,6 +97,10 @@ fn saw(explanation: &Explanation, text: &mut Text) {
                 100.0 * view.scale
             ),
         );
+        if let Some(correction) = &view.correction {
+            let [p50, p90] = [correction.peak_p50, correction.peak_p90].map(|load| 100.0 * load);
+            text.line("", format!("       its own past moves p50 by {p50:+.2}, p90 by {p90:+.2} points"));
+        }
         text.line("", format!("       {}", score(view)));
         name = "";
     }

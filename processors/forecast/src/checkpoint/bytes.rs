@@ -26,7 +26,7 @@ const FLAT: u8 = 4;
 /// Writes a checkpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Writer {

@@ -11,11 +11,10 @@
 
 mod bytes;
 
-pub(crate) use bytes::{Reader, Writer};
-
-use bytes::damaged;
+pub(crate) use bytes::{Reader, Writer, damaged};
 
 use crate::Resource;
+use crate::adapt::Adaptation;
 use crate::day::{DAY_MINUTES, Day};
 use crate::demotion::Scores;
 use crate::error::ForecastError;
@@ -24,7 +23,7 @@ use crate::model::Model;
 use crate::state::{CONTEXT_WINDOW_MS, MINUTE_MS, NodeState, REACH_MS, Track};
 
 /// The form that this crate writes and reads.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// Minutes before the one in progress whose maxima stand in the bars.
 const IN_BARS: i64 = NOW as i64;
 
@@ -97,6 +96,7 @@ fn write_track(writer: &mut Writer, track: &Track) {
     writer.signed(track.interval_ms);
     write_history(writer, history);
     track.scores.write(writer);
+    track.adaptation.write(writer);
     for state in track.cells.chunks_exact(track.cells.len().max(4) / 4) {
         let is_blank = state.iter().all(|x| x.to_bits() == 0);
         writer.byte(u8::from(!is_blank));
@@ -115,6 +115,7 @@ fn read_track(reader: &mut Reader<'_>, hidden: usize) -> Result<Track, ForecastE
     let interval_ms = reader.signed()?;
     let history = read_history(reader, last_ms.div_euclid(MINUTE_MS))?;
     let scores = Scores::read(reader, history.minute())?;
+    let adaptation = Adaptation::read(reader, history.minute())?;
     let mut cells = vec![0.0; 8 * hidden];
     for state in cells.chunks_exact_mut(2 * hidden.max(1)) {
         match reader.byte()? {
@@ -124,7 +125,7 @@ fn read_track(reader: &mut Reader<'_>, hidden: usize) -> Result<Track, ForecastE
         }
     }
     let unstepped = false;
-    Ok(Track { history, scores, interval_ms, last_ms, measured_ms, begun_ms, whole_window, window, cells, unstepped })
+    Ok(Track { history, scores, adaptation, interval_ms, last_ms, measured_ms, begun_ms, whole_window, window, cells, unstepped })
 }
 
 fn write_history(writer: &mut Writer, history: &History) {

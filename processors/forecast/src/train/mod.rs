@@ -9,6 +9,7 @@
 //! [`TimeBudget`] that binds lowers the number of steps, and then how fast the host is counts too.
 
 mod augment;
+mod basis;
 mod cluster;
 mod evaluate;
 mod kind;
@@ -43,6 +44,7 @@ use crate::model::Model;
 use crate::tensors::Tensors;
 use kind::kind;
 use optimise::{Outcome, Run, optimise};
+use segment::Segment;
 use sequence::Sampler;
 use split::Split;
 
@@ -92,6 +94,8 @@ pub fn train(
         scores: Vec::new(),
         residuals: BTreeMap::new(),
     };
+    let networks = Model::from_artifact(&Artifact::new(card.clone(), tensors.clone())?)?;
+    basis::add_bases(&networks, options.members, data, &split, &mut tensors)?;
     let model = Model::from_artifact(&Artifact::new(card.clone(), tensors.clone())?)?;
     card.residuals = residuals::residuals(&model, data, &split);
     card.scores = evaluate::scores(&model, data, &split);
@@ -129,32 +133,34 @@ fn side_by_side(
     })
 }
 
-/// Trains the networks of a resource one after the other, each of its own [`kind`] and from a stream of its own. The first finds out how many steps
-/// are good for it; the others learn from the validation part too, for so many steps.
+/// Trains the networks of a resource one after the other, each of its own [`kind`] and from a stream of its own. A first run finds out how many steps
+/// are good, by the validation part. One network alone is what that run kept; several learn from that part too, for so many steps.
 fn one_resource(
     resource: Resource,
     split: &Split,
     options: &TrainOptions,
     progress: &dyn Fn(TrainProgress) -> bool,
 ) -> Result<Vec<Outcome>, ForecastError> {
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for member in 0..options.members {
+    let train = |turn: usize, member: usize, steps: usize, recorded: &[Segment], validation: Option<Sampler>| {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         rng.set_stream((member * Resource::ALL.len() + resource as usize) as u64);
-        let steps = outcomes.first().map_or(options.steps, |first| first.kept);
-        let validation = (member == 0).then(|| split.validation(resource)).filter(|part| !part.is_empty());
-        let recorded = if member == 0 { split.training(resource) } else { split.learning(resource) };
-        let run = Run {
-            resource,
-            member,
-            kind: kind(member),
-            steps,
-            options,
-            sampler: Sampler::new(recorded, resource, options, &mut rng),
-            validation: validation.map(Sampler::plain),
-        };
-        outcomes.push(optimise(&run, &mut rng, progress)?);
+        let sampler = Sampler::new(recorded, resource, options, &mut rng);
+        let kind = kind(member);
+        optimise(&Run { resource, turn, member, kind, steps, options, sampler, validation }, &mut rng, progress)
+    };
+    let validation = Some(split.validation(resource)).filter(|part| !part.is_empty()).map(Sampler::plain);
+    let first = train(0, 0, options.steps, split.training(resource), validation)?;
+    if options.members == 1 {
+        return Ok(vec![first]);
     }
+    let steps = first.kept;
+    let mut outcomes = Vec::with_capacity(options.members);
+    for member in 0..options.members {
+        outcomes.push(train(member + 1, member, steps, split.learning(resource), None)?);
+    }
+    // What is shown of the first is the run that was validated.
+    outcomes[0].losses = first.losses;
+    outcomes[0].steps = first.steps;
     Ok(outcomes)
 }
 

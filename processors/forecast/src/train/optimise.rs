@@ -37,6 +37,8 @@ const CHECK_EVERY: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) resource: Resource,
+    /// How many of the resource's runs came before it.
+    pub(crate) turn: usize,
     /// Which of the resource's networks.
     pub(crate) member: usize,
     /// What it is taught.
@@ -132,7 +134,7 @@ pub(crate) fn optimise(
         }
         let stop = check.as_ref().is_some_and(|check| check.is_over(step, steps));
         let done = if stop { 1.0 } else { step as f32 / steps as f32 };
-        let fraction = (run.member as f32 + done) / options.members as f32;
+        let fraction = (run.turn as f32 + done) / options.runs() as f32;
         if !progress(TrainProgress { resource: run.resource, member: run.member, step, steps, loss, fraction }) {
             return Err(ForecastError::Cancelled { step });
         }
@@ -156,15 +158,15 @@ fn learning_rate(step: usize, steps: usize) -> f64 {
     RATE * warm * (LAST_RATE + (1.0 - LAST_RATE) * 0.5 * (1.0 + turn.cos()))
 }
 
-/// The steps that fit into this network's share of what is left, at the pace so far.
+/// The steps that fit into this run's share of what is left, at the pace so far.
 fn within_budget(run: &Run<'_>, began: Option<std::time::Duration>, done: usize, steps: usize) -> usize {
     let (Some(budget), Some(began)) = (&run.options.time_budget, began) else {
         return steps;
     };
     let now = (budget.elapsed)();
     let pace = now.saturating_sub(began).as_secs_f64() / done as f64;
-    let networks_left = run.options.members - run.member;
-    let left = budget.limit.saturating_sub(began).as_secs_f64() / networks_left as f64
+    let runs_left = run.options.runs() - run.turn;
+    let left = budget.limit.saturating_sub(began).as_secs_f64() / runs_left as f64
         - (now.saturating_sub(began)).as_secs_f64();
     if pace > 0.0 { steps.min(done + (left.max(0.0) / pace) as usize) } else { steps }
 }

@@ -58,7 +58,7 @@ pub(crate) fn residuals(model: &Model, data: &[Series], split: &Split) -> BTreeM
 }
 
 /// The reports of a series up to the cut.
-fn learned(series: &Series, part: Part) -> Option<&[Sample]> {
+pub(super) fn learned(series: &Series, part: Part) -> Option<&[Sample]> {
     let Part::LaterFrom(from) = part else {
         return None;
     };

@@ -4,7 +4,7 @@ use tidegate_explain::{
     AlertState, AlertView, ByResource, Decided, Difference, Explanation, Position, Reproduced, Said, Saw, StepView,
     Stretch, WhatModelSaid,
 };
-use tidegate_forecast::{PastView, ResourceView, ScoreView, Status};
+use tidegate_forecast::{CorrectionView, PastView, ResourceView, ScoreView, Status};
 use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode};
 
 const AT: i64 = 1_767_600_439_442;
@@ -26,6 +26,7 @@ fn view(status: Status, current: f64) -> ResourceView {
         past,
         baseline_peak: 0.65,
         persistence: current,
+        correction: (status != Status::Warming).then_some(CorrectionView { peak_p50: -0.0042, peak_p90: 0.011 }),
         scores: vec![
             score(0, 0, None, None),
             score(1, 55, Some(6.7), Some(4.21)),
