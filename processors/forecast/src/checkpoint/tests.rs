@@ -112,10 +112,11 @@ fn comparable(state: &NodeState) -> Vec<String> {
         }
         track.history.day = last_day;
         // What was not said in a minute is of no account.
-        let mut scores = Writer::default();
-        std::mem::replace(&mut track.scores, Scores::begin(0)).write(&mut scores);
+        let mut said = Writer::default();
+        std::mem::replace(&mut track.scores, Scores::begin(0)).write(&mut said);
+        std::mem::replace(&mut track.adaptation, Adaptation::begin(0)).write(&mut said);
         let cells: Vec<u32> = track.cells.iter().map(|x| x.to_bits()).collect();
-        Some(format!("{track:?} {cells:?} {:?}", scores.bytes))
+        Some(format!("{track:?} {cells:?} {:?}", said.bytes))
     };
     Resource::ALL.into_iter().filter_map(of).collect()
 }
