@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Answers by the specification: 200 with `partial_success` where spans were left out, 400 for what is no request, 413, 415, and
-//! 503 with `Retry-After` while Kafka is behind.
+//! 503 with `Retry-After` while Kafka is behind, 429 for a body that does not come within 10 s.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

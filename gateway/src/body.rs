@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! body ─ part by part ─> all of it
-//!   └ more than the limit: the rest is read and thrown away ─> too large
+//!   └ more than the limit: the rest is read and thrown away, for 10 s at most ─> too large
 //! ```
 //!
 //! Whoever refuses a request while its body is still on the way resets the connection, and then its sender has often not seen the answer: it
@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use thiserror::Error;
 use tokio_stream::StreamExt;
 
@@ -43,7 +43,9 @@ pub async fn whole(body: Body, most: usize) -> Result<Bytes, BodyError> {
 }
 
 async fn within(patience: Duration, body: Body, most: usize) -> Result<Bytes, BodyError> {
-    let (mut parts, mut whole, mut is_too_large) = (body.into_data_stream(), Vec::new(), false);
+    // Where its length was announced, that is enough.
+    let mut is_too_large = body.size_hint().lower() > most as u64;
+    let (mut parts, mut whole) = (body.into_data_stream(), Vec::new());
     let reading = async {
         while let Some(part) = parts.next().await {
             let part = part?;
@@ -92,8 +94,20 @@ mod tests {
     async fn a_body_of_the_limit_is_taken_and_one_byte_more_is_not() {
         assert_eq!(whole(of(&["ab", "cd"]), 4).await.unwrap(), "abcd");
         assert!(matches!(whole(of(&["ab", "cde"]), 4).await, Err(BodyError::TooLarge { most: 4 })));
-        assert!(matches!(whole(of(&["abcde", "f"]), 4).await, Err(BodyError::TooLarge { .. })), "not even its end");
+        assert!(matches!(whole(Body::from("abcde"), 4).await, Err(BodyError::TooLarge { .. })), "it was announced");
         assert_eq!(whole(Body::empty(), 0).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_read_to_its_end() {
+        let read = std::sync::atomic::AtomicUsize::new(0);
+        let read: &'static std::sync::atomic::AtomicUsize = Box::leak(Box::new(read));
+        let parts = tokio_stream::iter(["abcde", "f", "g"]).map(move |part| {
+            read.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, Infallible>(part)
+        });
+        assert!(matches!(whole(Body::from_stream(parts), 4).await, Err(BodyError::TooLarge { .. })));
+        assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), 3);
     }
 
     #[tokio::test]

@@ -37,8 +37,7 @@ const FORECAST_REACH_MS: i64 = NETWORK_REACH_MS + (adapt::LIFE_MINUTES + OUTCOME
 
 /// How much past determines a node's state: the windows by which the forecasts are judged, the one in progress, and what
 /// determines the first one that is scored in them; 79 hours and 17 minutes.
-pub const REACH_MS: i64 =
-    FORECAST_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + OUTCOME_MINUTES * MINUTE_MS;
+pub const REACH_MS: i64 = FORECAST_REACH_MS + (demotion::WINDOWS + 1) * CONTEXT_WINDOW_MS + OUTCOME_MINUTES * MINUTE_MS;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 

@@ -13,6 +13,12 @@ impl Tensors {
         self.0.insert(name.to_owned(), (shape, values));
     }
 
+    #[cfg(test)]
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

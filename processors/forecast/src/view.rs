@@ -35,8 +35,8 @@ pub struct ResourceView {
     pub baseline_peak: f64,
     /// Persistence.
     pub persistence: f64,
-    /// What the node's own past adds to what the networks say; `None` where they do not forecast, or the model is from before nodes
-    /// corrected it.
+    /// What the node's own past adds to what the networks say, before neither may fall below zero; `None` while it warms up, and with a
+    /// model from before nodes corrected it.
     pub correction: Option<CorrectionView>,
     /// The last whole context windows by which the model is judged, oldest first.
     pub scores: Vec<ScoreView>,

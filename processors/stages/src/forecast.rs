@@ -138,7 +138,6 @@ impl ForecastStage {
         }
     }
 
-    #[expect(clippy::vec_box, reason = "a node keeps its state in a box: it is moved there and back, not copied")]
     fn take_states(&mut self, round: &[InRound], batch: &[Received<LoadReport>]) -> Vec<Box<NodeState>> {
         let take = |(index, turn): &InRound| {
             let received = &batch[*index];

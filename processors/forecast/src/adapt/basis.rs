@@ -1,7 +1,7 @@
-//! The coordinates in which a node's corrections are learned: few, about as large as each other, and hardly related.
+//! The coordinates in which a node's corrections are learned: about as large as each other, and hardly related.
 //!
 //! ```text
-//! [7 outputs, 60 standardised inputs] ─clip to ±6─► · basis (67 × 23) ─► steps of 1/16, ±127 ─► with a constant: 24 coordinates
+//! [7 outputs, 60 standardised inputs] ─clip to ±6─► · basis (67 × 67) ─► steps of 1/16, ±127 ─► with a constant: 68 coordinates
 //! ```
 //!
 //! Training finds the basis: principal directions of what the networks see on the nodes that they learned from, each divided by its
@@ -14,12 +14,10 @@ use crate::load::Resource;
 use crate::network::OUTPUTS;
 use crate::tensors::Tensors;
 
-/// Coordinates, a constant among them.
-pub(crate) const COORDINATES: usize = 24;
-/// Those that are computed.
-const DIRECTIONS: usize = COORDINATES - 1;
-/// What they are computed from.
+/// What they are computed from, and as many as there are of them.
 pub(crate) const SEEN: usize = OUTPUTS + INPUTS;
+/// With a constant.
+pub(crate) const COORDINATES: usize = SEEN + 1;
 pub(super) const STEPS_PER_UNIT: f32 = 16.0;
 /// Values further out count as this.
 const FARTHEST: f32 = 6.0;
@@ -51,13 +49,13 @@ pub(crate) fn raw(
 impl Basis {
     /// Name and shape of its tensor.
     fn tensor(resource: Resource) -> (String, [usize; 2]) {
-        (format!("{}.basis", resource.name()), [SEEN, DIRECTIONS])
+        (format!("{}.basis", resource.name()), [SEEN, SEEN])
     }
 
-    /// Puts directions, longest first, into a model's tensors.
-    pub(crate) fn store(resource: Resource, directions: &[[f32; SEEN]], tensors: &mut Tensors) {
+    /// Puts directions into a model's tensors.
+    pub(crate) fn store(resource: Resource, directions: &[[f32; SEEN]; SEEN], tensors: &mut Tensors) {
         let (name, shape) = Self::tensor(resource);
-        let row = |seen| directions.iter().take(DIRECTIONS).map(move |direction| direction[seen]);
+        let row = |seen| directions.iter().map(move |direction: &[f32; SEEN]| direction[seen]);
         tensors.insert(&name, shape, (0..SEEN).flat_map(row).collect());
     }
 
@@ -73,7 +71,7 @@ impl Basis {
         }
         let (mean, rate) = Self::standard(tensors, network)?;
         let mut directions = Box::new([[0.0; COORDINATES]; SEEN]);
-        for (row, values) in directions.iter_mut().zip(tensors.get(&name, shape)?.chunks_exact(DIRECTIONS)) {
+        for (row, values) in directions.iter_mut().zip(tensors.get(&name, shape)?.chunks_exact(SEEN)) {
             for (to, value) in row.iter_mut().zip(values) {
                 *to = value * STEPS_PER_UNIT;
             }
@@ -82,10 +80,7 @@ impl Basis {
     }
 
     /// Mean and 1 / deviation of the inputs of a network.
-    pub(crate) fn standard(
-        tensors: &Tensors,
-        network: &str,
-    ) -> Result<([f32; INPUTS], [f32; INPUTS]), ForecastError> {
+    pub(crate) fn standard(tensors: &Tensors, network: &str) -> Result<([f32; INPUTS], [f32; INPUTS]), ForecastError> {
         let read = |name: &str| {
             let mut values = [0.0; INPUTS];
             values.copy_from_slice(tensors.get(&format!("{network}.{name}"), [1, INPUTS])?);
@@ -104,7 +99,7 @@ impl Basis {
         }
         // A cast from float saturates.
         let mut at = sums.map(|sum| sum.round() as i8);
-        at[DIRECTIONS] = STEPS_PER_UNIT as i8;
+        at[SEEN] = STEPS_PER_UNIT as i8;
         at
     }
 }

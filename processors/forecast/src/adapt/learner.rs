@@ -8,17 +8,26 @@ use crate::numeric::larger;
 
 /// Length of a step of the median's weights, and of the spread's.
 const MEDIAN_RATE: f32 = 1e-3;
-const SPREAD_RATE: f32 = 5e-4;
+const SPREAD_RATE: f32 = 2e-4;
 /// The pinball loss is rounded off within so much of its corner, in units of the scale, as Huber's (1964).
 const CORNER: f32 = 0.05;
 /// Coordinates further out than this, squared and summed, take no longer a step than those here (normalised LMS: Nagumo and Noda 1967).
-const FAR: f32 = 48.0;
+const FAR: f32 = 200.0;
+
+/// More than the steps of two days add up to.
+const HEAVIEST: f32 = 100.0;
 
 /// Weights in units of the node's scale.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Learner {
     median: [f32; COORDINATES],
     spread: [f32; COORDINATES],
+}
+
+impl Default for Learner {
+    fn default() -> Self {
+        Self { median: [0.0; COORDINATES], spread: [0.0; COORDINATES] }
+    }
 }
 
 impl Learner {
@@ -58,6 +67,9 @@ impl Learner {
             1 => {
                 reader.floats(&mut learner.median)?;
                 reader.floats(&mut learner.spread)?;
+                if learner.median.iter().chain(&learner.spread).any(|weight| weight.abs() > HEAVIEST) {
+                    return Err(damaged("it has a weight that no two days teach"));
+                }
             }
             _ => return Err(damaged("it has a learner that is not known")),
         }
@@ -69,14 +81,16 @@ fn units(note: &Note) -> [f32; COORDINATES] {
     note.at.map(|steps| f32::from(steps) * (1.0 / STEPS_PER_UNIT))
 }
 
+const _: () = assert!(COORDINATES.is_multiple_of(4), "products go by fours");
+
 fn product(a: &[f32; COORDINATES], b: &[f32; COORDINATES]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for lane in 0..8 {
+    let mut lanes = [0.0_f32; 4];
+    for (a, b) in a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0) {
+        for lane in 0..4 {
             lanes[lane] += a[lane] * b[lane];
         }
     }
-    ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 /// The sign, through zero at a slope within the corner.

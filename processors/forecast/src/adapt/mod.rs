@@ -1,7 +1,7 @@
 //! What a node's own past corrects in its forecasts: a model learned from other nodes is off on each node in a way of its own.
 //!
 //! ```text
-//! inputs, outputs of the networks ─► Basis: 24 coordinates ─► · weights of the older learner ─► added to median and spread
+//! inputs, outputs of the networks ─► Basis: 68 coordinates ─► · weights of the older learner ─► added to median and spread
 //!                                            │ 5 minutes later, with the peak that followed
 //!                                            └─► a step of both learners
 //! new day ─► the younger learner takes over, a fresh one begins
@@ -15,10 +15,11 @@
 mod basis;
 mod learner;
 
-pub(crate) use basis::{Basis, COORDINATES, SEEN, raw};
+use basis::COORDINATES;
+pub(crate) use basis::{Basis, SEEN, raw};
 use learner::Learner;
 
-use crate::checkpoint::{Reader, Writer};
+use crate::checkpoint::{Reader, Writer, damaged};
 use crate::error::ForecastError;
 use crate::features::Features;
 use crate::history::History;
@@ -30,8 +31,13 @@ const DAY: i64 = 1_440;
 /// How long a learner lives, in minutes.
 pub(crate) const LIFE_MINUTES: i64 = 2 * DAY;
 
+/// The least scale of a node, in points.
+const LEAST_SCALE: f32 = 0.5;
+/// More points than any forecast has.
+const FARTHEST: f32 = 1e9;
+
 /// What the networks said of a minute, and what they saw.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Note {
     at: [i8; COORDINATES],
     /// Their median of the peak, in points.
@@ -42,7 +48,18 @@ pub(crate) struct Note {
     scale: f32,
 }
 
+impl Default for Note {
+    fn default() -> Self {
+        Self { at: [0; COORDINATES], median: 0.0, spread: 0.0, scale: 0.0 }
+    }
+}
+
 impl Note {
+    /// Whether it can come of a report.
+    fn is_possible(&self) -> bool {
+        self.scale >= LEAST_SCALE && self.median.abs() < FARTHEST && self.spread.abs() < FARTHEST
+    }
+
     pub(crate) fn new(basis: &Basis, features: &Features, outputs: &[f32; OUTPUTS]) -> Self {
         Self {
             at: basis.coordinates(&features.inputs, outputs),
@@ -131,7 +148,7 @@ impl Adaptation {
                 *at = reader.byte()?.cast_signed();
             }
             [note.median, note.spread, note.scale] = [reader.float()?, reader.float()?, reader.float()?];
-            Ok(note)
+            if note.is_possible() { Ok(note) } else { Err(damaged("it has a note that no network makes")) }
         })?;
         Ok(Self { learners, waiting, ..Self::begin(minute) })
     }

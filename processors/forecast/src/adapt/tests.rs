@@ -49,7 +49,12 @@ fn an_error_that_depends_on_what_is_seen_is_learned_with_it() {
     // Half of the time one coordinate is up and the peak that follows is low, then the other way round.
     let phase = |minute: usize| if (minute / 30).is_multiple_of(2) { 1 } else { -1 };
     let minutes: Vec<_> = (0..2 * DAY as usize)
-        .map(|minute| (note(|index| if index == 0 { 16 * phase(minute) } else { 0 }), LOAD - SCALE * f32::from(phase(minute.saturating_sub(1)))))
+        .map(|minute| {
+            (
+                note(|index| if index == 0 { 16 * phase(minute) } else { 0 }),
+                LOAD - SCALE * f32::from(phase(minute.saturating_sub(1))),
+            )
+        })
         .collect();
     let (_, said) = run(0, &minutes);
     let last = |wanted: i8| {
@@ -75,9 +80,9 @@ fn at_a_new_day_the_younger_takes_over() {
     let minutes = vec![(note(|_| 0), LOAD + 3.0 * SCALE); 3 * DAY as usize];
     let (mut adaptation, said) = run(-DAY / 2, &minutes);
     let at = |minute: i64| said[usize::try_from(minute + DAY / 2).unwrap()].median;
-    // Until the third day both have learned the same.
+    // On the first whole day the one speaks that began with the node: half a day earlier the other began too, and it is gone.
     assert!(at(DAY - 1) > at(DAY / 2) && at(DAY) <= at(DAY - 1));
-    // Then the one that began with the second day speaks: it is a day younger.
+    // A day later one that began with that day: it is half a day younger.
     assert!(at(DAY + 10) < at(DAY - 1), "{} {}", at(DAY + 10), at(DAY - 1));
     let [_, younger] = adaptation.learners.clone();
     adaptation.enter(3 * DAY);
@@ -85,8 +90,16 @@ fn at_a_new_day_the_younger_takes_over() {
 }
 
 fn any_minute() -> impl Strategy<Value = (Note, f32)> {
-    (prop::array::uniform24(any::<i8>()), 0f32..200.0, 0f32..50.0, 0.5f32..60.0, prop_oneof![0f32..100.0, Just(1e5)])
-        .prop_map(|(at, median, spread, scale, load)| (Note { at, median, spread, scale }, load))
+    (
+        prop::collection::vec(any::<i8>(), COORDINATES),
+        0f32..200.0,
+        0f32..50.0,
+        0.5f32..60.0,
+        prop_oneof![0f32..100.0, Just(1e5)],
+    )
+        .prop_map(|(at, median, spread, scale, load)| {
+            (Note { at: at.try_into().unwrap(), median, spread, scale }, load)
+        })
 }
 
 proptest! {
@@ -134,11 +147,11 @@ fn coordinates_are_bounded_and_end_with_the_constant() {
     for name in ["input_mean", "input_rate"] {
         tensors.insert(&format!("cpu.{name}"), [1, crate::INPUTS], vec![1.0; crate::INPUTS]);
     }
-    let directions: Vec<[f32; SEEN]> = (0..COORDINATES - 1).map(|index| [index as f32 - 11.0; SEEN]).collect();
+    let directions: [[f32; SEEN]; SEEN] = std::array::from_fn(|index| [index as f32 - 11.0; SEEN]);
     Basis::store(crate::Resource::Cpu, &directions, &mut tensors);
     let basis = Basis::from_tensors(&tensors, crate::Resource::Cpu, "cpu").unwrap().unwrap();
     let at = basis.coordinates(&[f32::MAX; crate::INPUTS], &[f32::MIN; OUTPUTS]);
-    assert_eq!((at[0], at[11], at[22], at[23]), (-128, 0, 127, 16));
+    assert_eq!((at[0], at[11], at[22], at[SEEN]), (-128, 0, 127, 16));
     // Nothing but the outputs is off its mean.
     let at = basis.coordinates(&[1.0; crate::INPUTS], &[0.25; OUTPUTS]);
     assert_eq!((at[12], at[10]), (28, -28), "7 × 0.25 in sixteenths");

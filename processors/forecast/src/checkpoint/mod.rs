@@ -125,7 +125,19 @@ fn read_track(reader: &mut Reader<'_>, hidden: usize) -> Result<Track, ForecastE
         }
     }
     let unstepped = false;
-    Ok(Track { history, scores, adaptation, interval_ms, last_ms, measured_ms, begun_ms, whole_window, window, cells, unstepped })
+    Ok(Track {
+        history,
+        scores,
+        adaptation,
+        interval_ms,
+        last_ms,
+        measured_ms,
+        begun_ms,
+        whole_window,
+        window,
+        cells,
+        unstepped,
+    })
 }
 
 fn write_history(writer: &mut Writer, history: &History) {

@@ -134,3 +134,55 @@ fn bytes_of_another_model_or_form_are_refused() {
     assert!(model.restore(&kept[..kept.len() - 1]).is_err(), "cut short");
     assert!(model.restore(&[&kept[..], &[0]].concat()).is_err(), "and more");
 }
+
+#[test]
+fn a_model_from_before_nodes_corrected_it_forecasts_and_comes_back() {
+    let shipped = crate::Artifact::from_bytes(include_bytes!("../../models/tide.tidemodel")).unwrap();
+    let tensors = shipped.tensors().clone().without("cpu.basis").without("memory.basis");
+    let older = Model::from_artifact(&crate::Artifact::new(shipped.card().clone(), tensors).unwrap()).unwrap();
+    let reports = samples(&vec![(60_000, true, true, 4_000, 3_000); 200], 60_000);
+    let (mut state, mut corrected) = (NodeState::new(), NodeState::new());
+    let shipped = Model::shipped().unwrap();
+    for sample in &reports {
+        says(&older, &mut state, *sample);
+        says(&shipped, &mut corrected, *sample);
+    }
+    assert!(corrected.view(Resource::Cpu).unwrap().correction.is_some());
+    assert_eq!(state.view(Resource::Cpu).unwrap().correction, None);
+    let mut again = older.restore(&older.snapshot(&state).bytes).unwrap();
+    let next = Sample { timestamp_ms: BEGUN + 201 * 60_000, ..reports[199] };
+    assert_eq!(format!("{:?}", says(&older, &mut again, next)), format!("{:?}", says(&older, &mut state, next)));
+}
+
+#[test]
+fn weights_and_notes_that_nothing_teaches_are_refused() {
+    let model = Model::shipped().unwrap();
+    let mut state = NodeState::new();
+    for sample in samples(&vec![(60_000, true, false, 4_000, 0); 1_000], 60_000) {
+        says(&model, &mut state, sample);
+    }
+    let whole = model.snapshot(&state).bytes;
+    let mut refused = 0;
+    for at in 0..whole.len() - 3 {
+        let mut bytes = whole.clone();
+        bytes[at..at + 4].copy_from_slice(&1e30f32.to_le_bytes());
+        // What is taken all the same goes on to be written and read again.
+        let Ok(mut state) = model.restore(&bytes) else {
+            refused += 1;
+            continue;
+        };
+        if at % 7 == 0 {
+            let last = state.last_ms().unwrap();
+            for minute in 1..8 {
+                let timestamp_ms = last.saturating_add(minute * 60_000);
+                let said = says(
+                    &model,
+                    &mut state,
+                    Sample { timestamp_ms, interval_ms: 60_000, cpu: Some(0.3), memory: None },
+                );
+                assert!(said.cpu.peak.p90.is_finite());
+            }
+        }
+    }
+    assert!(refused > 200, "{refused}");
+}

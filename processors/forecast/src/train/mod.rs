@@ -149,18 +149,23 @@ fn one_resource(
         optimise(&Run { resource, turn, member, kind, steps, options, sampler, validation }, &mut rng, progress)
     };
     let validation = Some(split.validation(resource)).filter(|part| !part.is_empty()).map(Sampler::plain);
+    let is_validated = validation.is_some();
     let first = train(0, 0, options.steps, split.training(resource), validation)?;
     if options.members == 1 {
         return Ok(vec![first]);
     }
-    let steps = first.kept;
+    let again = |turn: usize, member: usize| train(turn, member, first.kept, split.learning(resource), None);
     let mut outcomes = Vec::with_capacity(options.members);
-    for member in 0..options.members {
-        outcomes.push(train(member + 1, member, steps, split.learning(resource), None)?);
+    for member in 1..options.members {
+        outcomes.push(again(member, member)?);
     }
-    // What is shown of the first is the run that was validated.
-    outcomes[0].losses = first.losses;
-    outcomes[0].steps = first.steps;
+    // Without a validation part it has learned from all already. What is shown of it is the run that was validated.
+    let first = if is_validated {
+        Outcome { losses: first.losses, steps: first.steps, ..again(options.members, 0)? }
+    } else {
+        first
+    };
+    outcomes.insert(0, first);
     Ok(outcomes)
 }
 

@@ -166,8 +166,8 @@ fn within_budget(run: &Run<'_>, began: Option<std::time::Duration>, done: usize,
     let now = (budget.elapsed)();
     let pace = now.saturating_sub(began).as_secs_f64() / done as f64;
     let runs_left = run.options.runs() - run.turn;
-    let left = budget.limit.saturating_sub(began).as_secs_f64() / runs_left as f64
-        - (now.saturating_sub(began)).as_secs_f64();
+    let left =
+        budget.limit.saturating_sub(began).as_secs_f64() / runs_left as f64 - (now.saturating_sub(began)).as_secs_f64();
     if pace > 0.0 { steps.min(done + (left.max(0.0) / pace) as usize) } else { steps }
 }
 

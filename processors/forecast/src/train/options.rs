@@ -92,7 +92,7 @@ impl TrainOptions {
 
 /// The time that training may take. Time is passed in: this crate reads no clock.
 ///
-/// After 20 steps of each network the steps that fit into its share are counted, and the learning rate is planned for those. The
+/// After 20 steps of each run of the optimiser the steps that fit into its share are counted, and the learning rate is planned for those. The
 /// scores at the end take some seconds more.
 #[derive(Clone)]
 pub struct TimeBudget {
