@@ -141,15 +141,16 @@ fn one_resource(
     options: &TrainOptions,
     progress: &dyn Fn(TrainProgress) -> bool,
 ) -> Result<Vec<Outcome>, ForecastError> {
+    let validation = Some(split.validation(resource)).filter(|part| !part.is_empty()).map(Sampler::plain);
+    let is_validated = validation.is_some();
+    let turns = options.members + usize::from(is_validated && options.members > 1);
     let train = |turn: usize, member: usize, steps: usize, recorded: &[Segment], validation: Option<Sampler>| {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
         rng.set_stream((member * Resource::ALL.len() + resource as usize) as u64);
         let sampler = Sampler::new(recorded, resource, options, &mut rng);
         let kind = kind(member);
-        optimise(&Run { resource, turn, member, kind, steps, options, sampler, validation }, &mut rng, progress)
+        optimise(&Run { resource, turn, turns, member, kind, steps, options, sampler, validation }, &mut rng, progress)
     };
-    let validation = Some(split.validation(resource)).filter(|part| !part.is_empty()).map(Sampler::plain);
-    let is_validated = validation.is_some();
     let first = train(0, 0, options.steps, split.training(resource), validation)?;
     if options.members == 1 {
         return Ok(vec![first]);

@@ -37,8 +37,9 @@ const CHECK_EVERY: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
     pub(crate) resource: Resource,
-    /// How many of the resource's runs came before it.
+    /// How many of the resource's runs came before it, and how many there are.
     pub(crate) turn: usize,
+    pub(crate) turns: usize,
     /// Which of the resource's networks.
     pub(crate) member: usize,
     /// What it is taught.
@@ -134,7 +135,7 @@ pub(crate) fn optimise(
         }
         let stop = check.as_ref().is_some_and(|check| check.is_over(step, steps));
         let done = if stop { 1.0 } else { step as f32 / steps as f32 };
-        let fraction = (run.turn as f32 + done) / options.runs() as f32;
+        let fraction = (run.turn as f32 + done) / run.turns as f32;
         if !progress(TrainProgress { resource: run.resource, member: run.member, step, steps, loss, fraction }) {
             return Err(ForecastError::Cancelled { step });
         }
@@ -165,7 +166,7 @@ fn within_budget(run: &Run<'_>, began: Option<std::time::Duration>, done: usize,
     };
     let now = (budget.elapsed)();
     let pace = now.saturating_sub(began).as_secs_f64() / done as f64;
-    let runs_left = run.options.runs() - run.turn;
+    let runs_left = run.turns - run.turn;
     let left =
         budget.limit.saturating_sub(began).as_secs_f64() / runs_left as f64 - (now.saturating_sub(began)).as_secs_f64();
     if pace > 0.0 { steps.min(done + (left.max(0.0) / pace) as usize) } else { steps }

@@ -58,11 +58,6 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// Runs of the optimiser for each resource: with several networks, one more that finds out how many steps are good.
-    pub(crate) fn runs(&self) -> usize {
-        if self.members == 1 { 1 } else { self.members + 1 }
-    }
-
     pub(crate) fn check(&self) -> Result<(), ForecastError> {
         let fault = |option, reason: &str| {
             let reason = reason.to_owned();
