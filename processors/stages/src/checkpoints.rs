@@ -16,7 +16,7 @@ use tidegate_schemas::records::{Checkpoint, LoadReport};
 
 use crate::nodes::{Mark, Node, Nodes, Turn, digest};
 
-/// Reports that a checkpoint is spread over at least, where a day has as many: it costs about 11 KB, a forecast 200 bytes.
+/// Reports that a checkpoint is spread over at least, where a day has as many: it costs about 13 KB, a forecast 200 bytes.
 const REPORTS_EACH: i64 = 720;
 
 /// Whether a node that reports at this interval has a checkpoint made at the begin of the window of `timestamp_ms`: every
