@@ -68,6 +68,11 @@ fn nothing_is_lost(name: &str, harms: &[Harm]) {
             harm.done_to(&site.pipeline, &site.proxy, &mut site.gateway);
             NODES.iter().zip(&site.agents).for_each(|(node, agent)| site.wait_for_all(node, agent));
         }
+        // Few and many requests take turns: sooner or later each quota moves.
+        for node in NODES {
+            let moved = wait_until(PATIENCE, || site.quotas(node).len() > 1);
+            moved.unwrap_or_else(|e| panic!("{e}: {node} has the quota {:?}", site.quotas(node)));
+        }
         drop(over);
     });
     for ((node, agent), asked) in NODES.iter().zip(&site.agents).zip(&asked) {
@@ -147,6 +152,12 @@ impl Site {
         all.into_iter().filter(|report| report.node_id == node).collect()
     }
 
+    /// The quotas that were commanded for a node, each change once.
+    fn quotas(&self, node: &str) -> Vec<f64> {
+        let commands = self.pipeline.decoded::<QuotaCommand>(Topic::Quotas);
+        quotas_within_rails(commands.iter().filter(|command| command.node_id == node))
+    }
+
     /// Waits for a moment at which exactly the reports that the agent has made stand on the topic.
     fn wait_for_all(&self, node: &str, agent: &Agent) {
         let made = || usize::try_from(agent.metric("tidegate_edge_reports_total")).unwrap();
@@ -172,9 +183,7 @@ impl Site {
         assert!(kept.is_sorted_by_key(|report| report.sequence), "{node}: in the order in which they were made");
         assert!(kept.is_sorted_by_key(|report| report.requests_total), "{node}: so were their requests");
 
-        let commands = self.pipeline.decoded::<QuotaCommand>(Topic::Quotas);
-        let quotas = quotas_within_rails(commands.iter().filter(|command| command.node_id == node));
-        assert!(quotas.len() > 1, "{node}: its quota moved: {quotas:?}");
+        let quotas = self.quotas(node);
         for quota in kept.iter().filter_map(|report| report.quota_in_force) {
             assert!(quotas.contains(&quota), "{node} obeyed {quota}, which was never commanded: {quotas:?}");
         }
