@@ -14,7 +14,7 @@ use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::trace::HeadSampler;
 use tidegate_traces::Origin;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Attempts of that result so far.
 fn attempts(registry: &Registry, result: &str) -> u64 {

@@ -3,12 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::debian;
-use crate::process::{Guarded, wait_until};
+use crate::process::{Guarded, PATIENCE, wait_until};
 use crate::receiver::Receiver;
 
 /// Groups by rule and pool, and notifies nobody.
@@ -20,7 +19,6 @@ route:
 receivers:
   - name: nobody
 ";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running Alertmanager.
 #[derive(Debug)]

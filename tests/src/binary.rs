@@ -14,7 +14,7 @@ use crate::{places, process};
 /// Variable that names another executable than the one built beside the tests.
 pub const BINARY_VARIABLE: &str = "TIDEGATE_BIN";
 /// How long a stage may take to stop (the design allows 10 s), with some air for a busy machine.
-pub const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// What a run of the binary ended with.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! Either of the two brokers, so that one test body runs on both.
 
 use std::fmt;
-use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -10,10 +9,10 @@ use tidegate_schemas::catalogue::PartitionBy;
 
 use crate::binary;
 use crate::kafka::{self, Kafka};
+use crate::process::PATIENCE;
 
 /// Partitions of a test's topics: more than one, so that order and sharing are put to the test.
 pub const PARTITIONS: i32 = 3;
-const APPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A broker with its topics.
 pub enum TestBroker {
@@ -96,7 +95,7 @@ pub fn apply_topics(bootstrap: &str, prefix: &str, partitions: i32, replicas: u8
     let (partitions, replicas) = (partitions.to_string(), replicas.to_string());
     let flags = ["--partitions", &partitions, "--replication-factor", &replicas, "--prefix", prefix];
     let arguments = [&["topics", "apply", "--brokers", bootstrap], &flags[..]].concat();
-    let applied = binary::spawn(&arguments).wait(APPLY_TIMEOUT)?;
+    let applied = binary::spawn(&arguments).wait(PATIENCE)?;
     anyhow::ensure!(applied.code == Some(0), "the topics were not created: {}", applied.stderr);
     Ok(())
 }

@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::process::{Guarded, wait_until};
+use crate::process::{Guarded, PATIENCE, wait_until};
 use crate::{cache, parts, places};
 use parts::Part;
 
 const BUILDER: &str = "go.opentelemetry.io/collector/cmd/builder@v0.139.0";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program; `None` where this machine can not have it (the test is skipped).
 ///

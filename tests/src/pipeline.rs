@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test support: a panic is the report")]
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidegate_schemas::records::{Cause, LoadReport, QuotaCommand, QuotaMode, Record};
 use tidegate_schemas::{CatalogueIds, Decoder, Encoder, Topic};
@@ -12,9 +12,8 @@ use crate::binary::{self, Finished, Running};
 use crate::brokers::TestBroker;
 use crate::client::{self, Raw};
 use crate::groups;
+pub use crate::process::PATIENCE;
 
-/// Enough for a stage to start, join its group and answer on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two reports of a node.
 pub const INTERVAL_MS: i64 = 10_000;
 

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+/// How long a test waits for what must come about: it is a fault that it does not, never that it takes its time.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
 /// Ends the program when standard input closes, which the kernel does for us however we end, and removes its folder.
 const GUARD: &str = r#"folder=$1; log=$2; shift 2
 "$@" >"$log" 2>&1 </dev/null &

@@ -4,16 +4,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::ensure;
 
 use crate::parts::{self, Part};
-use crate::process::{Guarded, wait_until};
+use crate::process::{Guarded, PATIENCE, wait_until};
 use crate::receiver::Receiver;
 use crate::{cache, debian};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Prometheus 3, as a Go module.
 const MODULE: &str = "github.com/prometheus/prometheus";
 const VERSION: &str = "v0.305.0";

@@ -1,11 +1,9 @@
 //! The AsyncAPI document: what AsyncAPI's own parser says of it, and that the copy in docs is what this build prints.
 
 use std::process::Command;
-use std::time::Duration;
 
+use tidegate_tests::process::PATIENCE;
 use tidegate_tests::{binary, node, places};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn printed(flags: &[&str]) -> String {
     binary::run(&[&["schemas", "asyncapi"], flags].concat(), PATIENCE).expect_success().stdout

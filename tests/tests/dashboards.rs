@@ -5,15 +5,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_tests::binary::Running;
-use tidegate_tests::process::wait_until;
+use tidegate_tests::process::{PATIENCE, wait_until};
 use tidegate_tests::receiver::Receiver;
 use tidegate_tests::{binary, debian, metrics, places};
 
-const PATIENCE: Duration = Duration::from_secs(90);
 /// Rules whose left side has no series as long as all is well.
 const MAY_BE_EMPTY: [&str; 1] = ["TidegateDeadLetters"];
 

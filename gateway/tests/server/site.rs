@@ -17,7 +17,7 @@ use tidegate_schemas::{CatalogueIds, Encoder, RecordKind, Topic};
 use tonic::Status;
 use tonic::transport::Channel;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// Small, so that they are reached.
 pub(crate) const LIMITS: Limits = Limits {
     message_bytes: 100_000,

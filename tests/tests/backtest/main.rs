@@ -7,13 +7,10 @@ mod golden;
 mod what_if;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_tests::binary::{Finished, run};
-
-/// Long enough for any of these files on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use tidegate_tests::process::PATIENCE;
 
 /// Runs `tidegate` with these arguments.
 fn tidegate(arguments: &[&str]) -> Finished {

@@ -9,13 +9,12 @@ use tidegate_schemas::records::LoadReport;
 use tidegate_tests::binary::Running;
 use tidegate_tests::kafka::{self, Kafka, KafkaOptions};
 use tidegate_tests::pipeline::{Pipeline, records, reports};
+pub(crate) use tidegate_tests::process::PATIENCE;
 use tidegate_tests::process::{signal, wait_until};
 use tidegate_tests::{brokers, client};
 
 use crate::answers::Answers;
 
-/// Enough on a busy machine: a session, a transaction that times out, a restore.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 const NODES: usize = 30;
 const ROUNDS: i64 = 200;
 /// Share of the load that is sent before a process is caught.

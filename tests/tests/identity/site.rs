@@ -1,18 +1,15 @@
 //! A pipeline under a prefix of its own whose outputs can be made again from the same load topic.
 
 use std::ops::Deref;
-use std::time::Duration;
 
 use tidegate_schemas::Topic;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::{self, Counter};
 use tidegate_tests::groups::{Position, Progress};
 use tidegate_tests::pipeline::Pipeline;
+pub(crate) use tidegate_tests::process::PATIENCE;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::removal;
-
-/// Enough for a variant to end on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A pipeline, with what is needed to make its outputs again.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! A pipeline on a broker of its own, with a registry beside it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tidegate_schemas::codec::WriterSchema;
 use tidegate_schemas::records::LoadReport;
@@ -9,11 +8,10 @@ use tidegate_schemas::{Encoder, RecordKind, SchemaError, SchemaIds, Topic, frami
 use tidegate_tests::binary::{self, Finished, Running};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::client::{self, Raw};
+pub(crate) use tidegate_tests::process::PATIENCE;
 
 use crate::server::SmallRegistry;
 
-/// Enough for a command to start and end on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A command that publishes some load.
 pub(crate) const FLEET: [&str; 10] =
     ["simulate", "--no-quotas", "--nodes", "6", "--for", "5m", "--speed", "max", "--trace-sample", "0"];

@@ -32,14 +32,17 @@ impl Default for Learner {
 
 impl Learner {
     pub(super) fn says(&self, note: &Note) -> Correction {
-        let at = units(note);
-        Correction { median: product(&self.median, &at), spread: product(&self.spread, &at) }
+        self.says_at(&units(note))
+    }
+
+    fn says_at(&self, at: &[f32; COORDINATES]) -> Correction {
+        Correction { median: product(&self.median, at), spread: product(&self.spread, at) }
     }
 
     /// Takes a step: `peak` is what followed, in points.
     pub(super) fn learn(&mut self, note: &Note, peak: f32) {
         let at = units(note);
-        let said = self.says(note);
+        let said = self.says_at(&at);
         let above_median = (peak - note.median) / note.scale - said.median;
         let above_high = above_median - note.spread - said.spread;
         let step = 1.0 / larger(1.0, product(&at, &at) * (1.0 / FAR));
