@@ -15,10 +15,10 @@ use std::time::Duration;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
 use tidegate_tests::binary::Running;
-use tidegate_tests::brokers;
 use tidegate_tests::kafka::{self, Kafka};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline, names, records, reports};
 use tidegate_tests::process::{is_running, signal, wait_until};
+use tidegate_tests::{brokers, client};
 
 const NODES: usize = 30;
 const ROUNDS: i64 = 150;
@@ -26,6 +26,8 @@ const ROUNDS: i64 = 150;
 const FROZEN: Duration = Duration::from_secs(14);
 /// An outage is a few lines, not thousands.
 const MOST_LINES: usize = 60;
+/// A request to join a group is asked again after 5 minutes (`max.poll.interval.ms`), should a broker that wakes up not answer it.
+const REJOINED: Duration = Duration::from_secs(400);
 const STAGES: [&str; 3] = ["run", "forecast", "quota"];
 
 #[test]
@@ -116,7 +118,9 @@ impl Answers {
     fn of_all(pipeline: &Pipeline, load: &[LoadReport], running: &Running) -> Self {
         let wanted = names(load);
         // Counting is cheap, and below that many records nothing need be compared.
-        pipeline.wait_for(Topic::Quotas, wanted.len(), running);
+        let topic = pipeline.topic(Topic::Quotas);
+        let counted = client::wait_for_count(pipeline.bootstrap(), &topic, wanted.len() as u64, REJOINED);
+        counted.unwrap_or_else(|e| panic!("{e}\n{}", running.stderr()));
         let answered = || {
             let mut answered = pipeline.answered();
             answered.dedup();
