@@ -80,14 +80,14 @@ impl Sender {
     fn send_bytes(&self, topic: Topic, key: &[u8], payload: Option<&[u8]>) {
         let topic = self.kafka.topic(topic);
         self.publisher.send(&Outgoing { topic: &topic, key: Some(key), payload, ..Outgoing::default() }).unwrap();
-        self.publisher.flush(Duration::from_secs(10)).unwrap();
+        self.publisher.flush(Duration::from_secs(60)).unwrap();
     }
 }
 
 fn wait_until(done: impl Fn() -> bool) {
     let began = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(60), "it did not happen");
+        assert!(began.elapsed() < Duration::from_secs(180), "it did not happen");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

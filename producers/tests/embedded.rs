@@ -20,7 +20,7 @@ use tidegate_schemas::trace::HeadSampler;
 use tidegate_schemas::{CatalogueIds, Decoder};
 use tidegate_traces::Origin;
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(90);
 
 fn all(broker: &EmbeddedBroker, topic: &str) -> Result<Vec<RawRecord>, BrokerError> {
     let mut tail = Tail::topic(&broker.settings(), topic, From::Beginning)?;

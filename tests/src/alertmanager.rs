@@ -7,8 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::debian;
+use crate::ports::free_port;
 use crate::process::{Guarded, PATIENCE, wait_until};
-use crate::receiver::Receiver;
 
 /// Groups by rule and pool, and notifies nobody.
 const CONFIG: &str = "
@@ -34,7 +34,7 @@ impl Alertmanager {
     /// Where it does not start.
     #[must_use]
     pub fn start() -> Option<Self> {
-        Self::start_at(Receiver::reserve_port().unwrap())
+        Self::start_at(free_port().unwrap())
     }
 
     /// As [`Alertmanager::start`], on this port.

@@ -11,6 +11,8 @@ use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::process::{PATIENCE, wait_until};
+
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One record, whole.
@@ -90,7 +92,10 @@ pub fn set_topic_setting(bootstrap: &str, topic: &str, key: &str, value: &str) -
     let changed = block_on(admin.alter_configs([&change], &AdminOptions::new()))?;
     changed
         .into_iter()
-        .try_for_each(|result| result.map(drop).map_err(|(what, code)| anyhow::anyhow!("{what:?}: {code}")))
+        .try_for_each(|result| result.map(drop).map_err(|(what, code)| anyhow::anyhow!("{what:?}: {code}")))?;
+    // The controller has it before the broker does.
+    let is_set = || topic_setting(bootstrap, topic, key).is_ok_and(|set| set.as_deref() == Some(value));
+    wait_until(PATIENCE, is_set)
 }
 
 /// rdkafka's admin calls are futures that its own thread completes: polling them now and then is enough.

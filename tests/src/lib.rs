@@ -33,6 +33,7 @@ pub mod page;
 pub mod parts;
 pub mod pipeline;
 pub mod places;
+pub mod ports;
 pub mod process;
 pub mod prometheus;
 pub mod python;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
@@ -12,10 +11,10 @@ use tidegate_schemas::records::{Alert, Span};
 
 use crate::client::{self, Raw};
 use crate::pipeline::encoded;
-use crate::process::wait_until;
+use crate::ports::free_port;
+use crate::process::{PATIENCE, wait_until};
 use crate::{binary, places};
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Long enough for the script; it ends earlier.
 const DEMO_FOR: &str = "10m";
 
@@ -26,7 +25,7 @@ const CONTROLLED: &str = "node-0007";
 fn node(url: &str, is_so: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
     let mut view = Value::Null;
-    wait_until(START_TIMEOUT, || {
+    wait_until(PATIENCE, || {
         let asked = agent.get(format!("{url}api/nodes/{CONTROLLED}")).call();
         view = asked.and_then(|mut answer| answer.body_mut().read_json()).unwrap_or_default();
         is_so(&view)
@@ -45,7 +44,7 @@ fn brokers(demo: &binary::Running) -> anyhow::Result<String> {
 fn under_control(brokers: &str, url: &str) -> anyhow::Result<()> {
     node(url, |view| view["decision"].is_object())?;
     let words = ["--override", "1500", "--by", "alice", "--why", "a test in the browser", "--brokers", brokers];
-    let set = binary::run(&[&["control", "set", CONTROLLED], &words[..]].concat(), START_TIMEOUT);
+    let set = binary::run(&[&["control", "set", CONTROLLED], &words[..]].concat(), PATIENCE);
     ensure!(set.code == Some(0), "the control was not set:\n{}", set.stderr);
     Ok(())
 }
@@ -96,11 +95,11 @@ fn with_alert_and_trace(brokers: &str, url: &str) -> anyhow::Result<()> {
 /// # Errors
 /// Where the demo does not come up or the script finds a fault.
 pub fn drive(python: &Path, screenshot: Option<&Path>) -> anyhow::Result<String> {
-    let port = crate::receiver::Receiver::reserve_port()?;
+    let port = free_port()?;
     let listen = format!("127.0.0.1:{port}");
     let mut demo = binary::spawn(&["demo", "--nodes", "200", "--speed", "60", "--for", DEMO_FOR, "--listen", &listen]);
     let url = format!("http://{listen}/");
-    demo.wait_for("Ctrl-C", START_TIMEOUT)?;
+    demo.wait_for("Ctrl-C", PATIENCE)?;
     let brokers = brokers(&demo)?;
     under_control(&brokers, &url)?;
     with_alert_and_trace(&brokers, &url)?;

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::ensure;
 
 use crate::parts::{self, Part};
+use crate::ports::free_port;
 use crate::process::{Guarded, PATIENCE, wait_until};
-use crate::receiver::Receiver;
 use crate::{cache, debian};
 
 /// Prometheus 3, as a Go module.
@@ -56,7 +56,7 @@ impl Served {
     }
 
     fn start(program: &Path, folder: &Path, flags: impl Fn(u16) -> Vec<String>, ready: &str) -> Self {
-        let port = Receiver::reserve_port().unwrap();
+        let port = free_port().unwrap();
         let command = [vec![program.display().to_string()], flags(port)].concat();
         let guard = Guarded::start(&command, folder, &folder.join("log")).unwrap();
         let served = Self { port, guard };

@@ -48,14 +48,6 @@ impl Receiver {
         Ok(Self { port, state, thread: Some(thread) })
     }
 
-    /// A port that nobody listens on, for a receiver that is not there yet.
-    ///
-    /// # Errors
-    /// Where there is none.
-    pub fn reserve_port() -> anyhow::Result<u16> {
-        Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-    }
-
     /// Where to send to.
     #[must_use]
     pub fn url(&self) -> String {

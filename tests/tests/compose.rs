@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::Value;
 use tidegate_tests::compose_tools::{self, ComposeTools};
+use tidegate_tests::process::PATIENCE;
 use tidegate_tests::{binary, debian, places};
 
 fn folder() -> PathBuf {
@@ -102,7 +102,7 @@ fn the_binary_takes_every_command_of_the_services() {
             // An unknown flag or a bad value is refused before `--help` is reached.
             let command = service["command"].as_array().unwrap().iter().filter_map(Value::as_str);
             let arguments: Vec<&str> = command.chain(["--help"]).collect();
-            let finished = binary::run(&arguments, Duration::from_secs(20));
+            let finished = binary::run(&arguments, PATIENCE);
             assert_eq!(finished.code, Some(0), "{name}: {}", finished.stderr);
         }
     }

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use serde_json::Value;
 use tidegate_tests::binary::Running;
+use tidegate_tests::ports::free_port;
 use tidegate_tests::process::{PATIENCE, wait_until};
-use tidegate_tests::receiver::Receiver;
 use tidegate_tests::{binary, debian, metrics, places};
 
 /// Rules whose left side has no series as long as all is well.
@@ -107,7 +107,7 @@ fn every_query_of_every_panel_and_rule_has_an_answer() {
     let target = metrics.trim_start_matches("http://").trim_end_matches("/metrics");
 
     let folder = tempfile::tempdir().unwrap();
-    let port = Receiver::reserve_port().unwrap();
+    let port = free_port().unwrap();
     let mut command = Command::new(program);
     command.arg(format!("--config.file={}", configuration(folder.path(), target).display()));
     command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));

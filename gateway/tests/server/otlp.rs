@@ -48,8 +48,9 @@ pub(crate) fn now_s() -> u64 {
 #[test]
 fn utilization_of_a_host_is_its_load() {
     let site = Site::start();
+    let begun = now_s() - 30;
     for (n, busy) in [0.1, 0.3, 0.5].into_iter().enumerate() {
-        let body = metrics("web-1", now_s() - 30 + 10 * n as u64, busy);
+        let body = metrics("web-1", begun + 10 * n as u64, busy);
         assert_eq!(post(&site, "/v1/metrics", &[JSON], body.as_bytes()), (200, "{\"partialSuccess\":null}".into()));
     }
     let mut decoder = Decoder::new(std::sync::Arc::new(CatalogueIds));

@@ -18,7 +18,7 @@ use tonic_prost::ProstCodec;
 
 use crate::office::{Office, tokens};
 use crate::otlp::{metrics, now_s};
-use crate::site::{LIMITS, Site};
+use crate::site::{LIMITS, PATIENCE, Site};
 
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -141,7 +141,7 @@ async fn who_finds_no_place_comes_again_and_what_is_no_request_does_not() {
     };
     // Until the first call is there, there is a place.
     let mut status = ask(&site).await;
-    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    let until = tokio::time::Instant::now() + PATIENCE;
     while status.code() != tonic::Code::ResourceExhausted && tokio::time::Instant::now() < until {
         status = ask(&site).await;
     }
@@ -150,7 +150,7 @@ async fn who_finds_no_place_comes_again_and_what_is_no_request_does_not() {
     let said = tidegate_gateway::otlp::meaning(8, status.details());
     assert!(matches!(said, Answer::Later(Some(_), _)), "{said:?}");
     waiting.abort();
-    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    let until = tokio::time::Instant::now() + PATIENCE;
     // A refusal may come before its request was sent whole, and then the client knows only that its stream was reset.
     while status.code() != tonic::Code::InvalidArgument && tokio::time::Instant::now() < until {
         status = ask(&site).await;

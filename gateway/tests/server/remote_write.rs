@@ -20,7 +20,6 @@ const V1: &str = "application/x-protobuf";
 const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 const STEP: i64 = 15_000;
 /// Connections enough, so that it is something else that is bounded.
-const ROOMY: Limits = Limits { connections: 100, ..LIMITS };
 
 /// A series: its labels, and one sample.
 type Series<'s> = (Vec<(&'s str, &'s str)>, i64, f64);
@@ -187,7 +186,7 @@ fn of_a_request_with_series_that_are_none_the_rest_is_taken() {
 
 #[test]
 fn a_flood_is_put_off_and_those_that_were_let_in_go_on() {
-    let site = Site::limited(Security::default(), ROOMY);
+    let site = Site::start();
     let (sender, body) = (Sender::to(&site), packed(&first(&scrape("a:9100", start(), 1.0))));
     // Requests whose bodies do not come hold all the places.
     let slow = || {
@@ -224,7 +223,7 @@ fn a_sender_writes_for_the_nodes_that_are_granted_to_it() {
     tokens(&office.path("tokens"), &[("site-1", "secret")]);
     let grants = office.write("grants.toml", "[[grant]]\nedge = \"site-1\"\nnodes = [\"a*\"]\n");
     let security = Security { tokens: Some(office.path("tokens")), grants: Some(grants), ..Security::default() };
-    let site = Site::limited(security, ROOMY);
+    let site = Site::secured(security);
     let (mut sender, at) = (Sender::to(&site), start());
     let both = |n: i64| {
         let (at, busy) = (at + n * STEP, 100.0 + 3.0 * n as f64);

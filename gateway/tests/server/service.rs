@@ -5,11 +5,12 @@ use std::time::Duration;
 use tidegate_broker::RawRecord;
 use tidegate_gateway::batch::pack;
 use tidegate_gateway::proto::{Record, ReportBatch, WatchRequest};
+use tidegate_gateway::{Limits, Security};
 use tidegate_schemas::Topic;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::site::{PATIENCE, Site, connect, record, report};
+use crate::site::{LIMITS, PATIENCE, Site, connect, record, report};
 
 #[tokio::test]
 async fn batches_are_acknowledged_when_they_stand_on_the_topic() {
@@ -99,7 +100,7 @@ async fn an_edge_hears_of_its_nodes_the_last_command_first_and_of_no_other() {
 
 #[tokio::test]
 async fn nodes_and_connections_are_bounded() {
-    let site = Site::start();
+    let site = Site::limited(Security::default(), Limits { connections: 2, ..LIMITS });
     let mut client = site.client().await;
     for node_ids in [vec![], vec!["a".to_owned(); 4]] {
         let refused = client.watch(WatchRequest { node_ids }).await.unwrap_err();

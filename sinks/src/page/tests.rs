@@ -247,7 +247,7 @@ fn get(url: &str) -> (u16, ureq::http::HeaderMap, String) {
 /// Opens the stream and hands each event (name, data) to `take` until the server ends the stream.
 fn listen(url: &str, mut take: impl FnMut(&str, serde_json::Value)) {
     let agent: ureq::Agent =
-        ureq::Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(20))).build().into();
+        ureq::Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(90))).build().into();
     let answer = agent.get(url).call().unwrap();
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut name = String::new();
@@ -284,8 +284,8 @@ async fn the_stream_follows_the_fleet_and_ends_with_the_server() {
     let (loads, names) = listener.await.expect("the stream ends when the server shall end");
     assert_eq!((loads[0], *loads.last().unwrap()), (0.5, 0.9), "a frame at once, then the changes");
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["decisions", "fleet", "stats"]);
-    let end = tokio::time::timeout(Duration::from_secs(5), served.server).await;
-    end.expect("the server ends within 5 s").unwrap().unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(60), served.server).await;
+    end.expect("the server ends with its last viewer").unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tidegate_schemas::Topic;
 
 use crate::kafka::cluster::Cluster;
+use crate::ports::free_port;
 use crate::receiver::Receiver;
 use crate::{binary, groups};
 
@@ -96,7 +97,7 @@ impl Site {
         if disk.is_none() {
             impossible.push((Kind::FullDisk, "no process may have a mount of its own here".to_owned()));
         }
-        let port = Receiver::reserve_port()?;
+        let port = free_port()?;
         let registry_url = format!("http://127.0.0.1:{port}");
         let webhook = Receiver::start(0, 200)?;
         let ours = proxies.iter().map(|p| format!("127.0.0.1:{}", p.port())).collect::<Vec<_>>().join(",");

@@ -14,8 +14,9 @@ use anyhow::{Context, ensure};
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::node::Node;
-use super::{fetch, free_ports, properties, wait_until_answering};
+use super::{fetch, properties, wait_until_answering};
 use crate::client;
+use crate::ports;
 use crate::process::wait_until;
 
 /// Brokers of a cluster.
@@ -49,7 +50,7 @@ impl Cluster {
     /// Where they do not come up.
     pub fn start(mut between: impl FnMut(usize, u16) -> anyhow::Result<u16>) -> anyhow::Result<Self> {
         fetch::jars()?;
-        let [a, b, c, d, e, f, g, h, i] = free_ports()?;
+        let [a, b, c, d, e, f, g, h, i] = ports::free()?;
         let ports = [[a, b, c], [d, e, f], [g, h, i]];
         let ports = ports.map(|[plain, ours, controller]| Ports { plain, ours, controller });
         let voters = ports.iter().enumerate().map(|(n, p)| format!("{}@127.0.0.1:{}", n + 1, p.controller));

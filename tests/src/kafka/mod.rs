@@ -17,6 +17,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::client;
 use crate::parts::{self, Part};
+use crate::ports;
 use node::Node;
 
 /// Version of Apache Kafka that the tests run.
@@ -144,7 +145,7 @@ impl Kafka {
 }
 
 fn start_once(options: &KafkaOptions) -> anyhow::Result<Kafka> {
-    let [port, controller_port] = free_ports()?;
+    let [port, controller_port] = ports::free()?;
     let node =
         Node::start(&["-Xmx1g", "-XX:+UseG1GC"], |folder| properties::text(folder, port, controller_port, options))?;
     let kafka = Kafka { bootstrap: format!("127.0.0.1:{port}"), node };
@@ -168,17 +169,4 @@ fn wait_until_answering(bootstrap: &str, nodes: &[&Node], timeout: Duration) -> 
     }
     let logs: Vec<String> = nodes.iter().map(|node| node.log()).collect();
     bail!("Kafka took no connection within {} s\n{}", timeout.as_secs(), logs.join("\n"))
-}
-
-/// Loopback ports that nobody listens on.
-fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
-    let mut taken = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-        *port = listener.local_addr()?.port();
-        // Held until all are found, so that none is found twice.
-        taken.push(listener);
-    }
-    Ok(ports)
 }

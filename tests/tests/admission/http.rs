@@ -18,14 +18,14 @@ fn a_quota_command_halves_the_rate_and_admission_follows() {
     let site = Site::new(&broker, "admit");
     let agent = site.admitting();
     agent.wait_for_rate(40);
-    agent.drive(Duration::from_secs(2)).assert_follows(BASE);
+    agent.assert_follows(BASE, Duration::from_secs(2));
     site.send(BASE / 2.0);
     agent.wait_for_rate(20);
-    agent.drive(Duration::from_secs(2)).assert_follows(BASE / 2.0);
+    agent.assert_follows(BASE / 2.0, Duration::from_secs(2));
     assert_eq!(agent.metric("tidegate_edge_admission_rate"), Some(20.0));
     site.send(BASE * 1.5);
     agent.wait_for_rate(60);
-    agent.drive(Duration::from_secs(1)).assert_follows(BASE * 1.5);
+    agent.assert_follows(BASE * 1.5, Duration::from_secs(1));
     agent.stop();
 }
 

@@ -48,7 +48,7 @@ fn requests_are_admitted_all_the_time_while_the_gateway_is_killed_and_brought_ba
     assert!(admitted > 0);
     agent.running.wait_for("the way to the centre: closed -> open", PATIENCE).unwrap();
     agent.wait_for_rate(20);
-    agent.drive(Duration::from_secs(1)).assert_follows(BASE / 2.0);
+    agent.assert_follows(BASE / 2.0, Duration::from_secs(1));
 
     let admitted = admitted_during(&agent, || {
         site.start_gateway();
@@ -56,7 +56,7 @@ fn requests_are_admitted_all_the_time_while_the_gateway_is_killed_and_brought_ba
         agent.wait_for_rate(40);
     });
     assert!(admitted > 0);
-    agent.drive(Duration::from_secs(1)).assert_follows(BASE);
+    agent.assert_follows(BASE, Duration::from_secs(1));
     agent.stop();
 }
 
@@ -72,7 +72,7 @@ fn an_agent_that_is_killed_while_the_gateway_is_away_admits_by_the_same_quota_ag
     let agent = site.admitting();
     assert!(agent.running.stderr().contains("from the cache: quota 20"), "{}", agent.running.stderr());
     assert_eq!(agent.ask("", "").header("ratelimit-policy"), "\"quota\";q=20;w=1;tidegate-burst=20");
-    agent.drive(Duration::from_secs(1)).assert_follows(BASE / 2.0);
+    agent.assert_follows(BASE / 2.0, Duration::from_secs(1));
     site.start_gateway();
     site.send(BASE);
     agent.wait_for_rate(40);

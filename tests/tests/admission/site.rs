@@ -103,16 +103,6 @@ pub(crate) struct Driven {
     pub(crate) seconds: f64,
 }
 
-impl Driven {
-    /// Whether no more was admitted than the rate gave and a full bucket held, and whether the rate was there to be used.
-    pub(crate) fn assert_follows(&self, rate: f64) {
-        let admitted = f64::from(self.admitted);
-        assert!(admitted <= rate * self.seconds + rate.max(1.0), "{self:?} at {rate}/s");
-        // Generous, for a machine that is busy with something else: what is not asked for while the bucket is full is lost.
-        assert!(admitted >= rate * self.seconds / 4.0 && self.denied > 0, "{self:?} at {rate}/s");
-    }
-}
-
 impl Agent {
     pub(crate) fn url(&self) -> String {
         after(&self.running.stderr(), "requests are admitted at ")
@@ -142,6 +132,19 @@ impl Agent {
         }
         driven.seconds = began.elapsed().as_secs_f64();
         driven
+    }
+
+    /// Asks for so long: no more is admitted than the rate gives and a full bucket held, and the rate is there to be used.
+    pub(crate) fn assert_follows(&self, rate: f64, time: Duration) {
+        let uses = || {
+            let driven = self.drive(time);
+            let admitted = f64::from(driven.admitted);
+            assert!(admitted <= rate * driven.seconds + rate.max(1.0), "{driven:?} at {rate}/s");
+            // On a machine that is busy with something else this is tried again: what is not asked for while the bucket is
+            // full is lost.
+            admitted >= rate * driven.seconds / 4.0 && driven.denied > 0
+        };
+        wait_until(PATIENCE, uses).unwrap_or_else(|e| panic!("{rate}/s is not used: {e}"));
     }
 
     /// Waits until this rate is in force.

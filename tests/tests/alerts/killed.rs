@@ -121,7 +121,7 @@ fn a_killed_stage_tells_what_an_undisturbed_one_tells(broker: &TestBroker) {
     std::fs::write(&slow, SLOW).unwrap();
     let run = ["run", "alerts", "--max-batch", "50", "--config", slow.to_str().unwrap()];
     for part in [1, 2] {
-        kill_at(&killed, part * records as u64 / 3, killed.start(&run));
+        kill_at(&killed, part * records as u64 / 5, killed.start(&run));
     }
     let running = killed.start(&run);
     wait_until_done(&killed, &running);

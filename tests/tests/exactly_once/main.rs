@@ -32,6 +32,7 @@ fn killed_in_the_middle_of_a_transaction() {
 #[test]
 fn stopped_in_good_order() {
     Trial::with_kafka(|trial| {
+        trial.be_patient();
         let first = trial.caught_in_a_transaction();
         let ended = ended_and_replaced(trial, first, "TERM").expect_success();
         assert!(!ended.stderr.contains("taken back"), "{}", ended.stderr);

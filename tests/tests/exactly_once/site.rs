@@ -24,6 +24,16 @@ const TRIES: usize = 200;
 /// Equally long, so that values can be compared byte by byte.
 const PREFIXES: [&str; 2] = ["least", "exact"];
 
+/// How long a process may be silent before it is thrown out of its group, and its transaction may stay open; ms.
+#[derive(Debug, Clone, Copy)]
+struct Timeouts {
+    session: u32,
+    transaction: u32,
+}
+
+const SHORT: Timeouts = Timeouts { session: 6_000, transaction: 4_000 };
+const LONG: Timeouts = Timeouts { session: 40_000, transaction: 60_000 };
+
 /// One trial.
 pub(crate) struct Trial {
     kafka: Kafka,
@@ -31,6 +41,7 @@ pub(crate) struct Trial {
     load: Vec<LoadReport>,
     expected: Answers,
     settings: TempDir,
+    timeouts: Timeouts,
 }
 
 impl Trial {
@@ -51,9 +62,15 @@ impl Trial {
         undisturbed.wait_for(Topic::Quotas, load.len(), &running);
         drop(running.terminate().unwrap().expect_success());
         let expected = Answers::each_once(&undisturbed, &load);
-        let mut this = Self { kafka, pipeline, load, expected, settings: tempfile::tempdir().unwrap() };
+        let mut this =
+            Self { kafka, pipeline, load, expected, settings: tempfile::tempdir().unwrap(), timeouts: SHORT };
         trial(&mut this);
         assert_eq!(Answers::each_once(&this.pipeline, &this.load), this.expected);
+    }
+
+    /// From now on a process that is held still loses neither its membership nor its transaction.
+    pub(crate) fn be_patient(&mut self) {
+        self.timeouts = LONG;
     }
 
     pub(crate) fn kafka(&self) -> &Kafka {
@@ -88,7 +105,7 @@ impl Trial {
         let file = self.settings.path().join(format!("{strategy}.toml"));
         // Written once: a process that starts may be reading it.
         if !file.exists() {
-            std::fs::write(&file, settings_text(strategy)).unwrap();
+            std::fs::write(&file, settings_text(strategy, self.timeouts)).unwrap();
         }
         let command = ["run", "forecast", "quota", "--guarantee", "exactly_once", "--max-batch", "50"];
         self.pipeline.start(&[&command[..], &["--config", file.to_str().unwrap()]].concat())
@@ -108,7 +125,9 @@ impl Trial {
         for _ in 0..TRIES {
             signal(running.pid(), "STOP").unwrap();
             let forecasts = self.pipeline.topic(Topic::Forecasts);
-            if client::behind_open_transactions(self.kafka.bootstrap(), &forecasts).unwrap() > 0 {
+            let is_open = || client::behind_open_transactions(self.kafka.bootstrap(), &forecasts).unwrap() > 0;
+            // What was on its way to the broker when the process was stopped is there by the second look.
+            if is_open() && is_open() {
                 assert!(self.is_in_the_middle(), "it had answered all");
                 return running;
             }
@@ -162,9 +181,9 @@ impl Trial {
 }
 
 /// A pace is kept by a producer that may hold only so many records, and sends them ten times a second.
-fn settings_text(strategy: &str) -> String {
-    let mut text = String::from("[kafka]\n\"session.timeout.ms\" = 6000\n\"heartbeat.interval.ms\" = 300\n");
+fn settings_text(strategy: &str, Timeouts { session, transaction }: Timeouts) -> String {
+    let mut text = format!("[kafka]\n\"session.timeout.ms\" = {session}\n\"heartbeat.interval.ms\" = 300\n");
     writeln!(text, "\"partition.assignment.strategy\" = \"{strategy}\"").unwrap();
-    text += "\"transaction.timeout.ms\" = 4000\n";
+    writeln!(text, "\"transaction.timeout.ms\" = {transaction}").unwrap();
     text + "\"linger.ms\" = 50\n\"queue.buffering.max.messages\" = 50\n\"fetch.message.max.bytes\" = 8192\n"
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::QuotaCommand;
 use tidegate_tests::brokers::TestBroker;
+use tidegate_tests::ports::free_port;
 use tidegate_tests::process::wait_until;
 use tidegate_tests::receiver::Receiver;
 
@@ -41,7 +42,7 @@ fn a_webhook_that_is_away_and_refuses_gets_everything_in_the_end(broker: &TestBr
     let pipeline = Pipeline::new(broker, "webhook");
     let all = reports(6, 20);
     pipeline.send_load(&records(&all));
-    let port = Receiver::reserve_port().unwrap();
+    let port = free_port().unwrap();
     let url = format!("http://127.0.0.1:{port}/quotas");
     let stages = pipeline.start(&["run", "forecast", "quota"]);
     let deliver = pipeline.start(&["run", "deliver", "--webhook", &url]);

@@ -2,7 +2,7 @@
 //! back, and the command that is run on each change.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tidegate_schemas::Topic;
@@ -171,6 +171,6 @@ fn a_damaged_cache_is_said_and_not_used() {
     // Without a cache that can be used, an agent that finds no brokers says so and ends.
     std::fs::write(site.path("cache.json"), "torn").unwrap();
     site.proxy.cut();
-    let ended = site.start("hold").wait(Duration::from_secs(30)).unwrap();
+    let ended = site.start("hold").wait(PATIENCE).unwrap();
     assert_eq!(ended.code, Some(69), "{}", ended.stderr);
 }

@@ -7,14 +7,14 @@ use std::process::{Command, Output, Stdio};
 use tidegate_schemas::Topic;
 use tidegate_schemas::records::{Forecast, LoadReport, QuotaCommand};
 use tidegate_tests::brokers::TestBroker;
-use tidegate_tests::receiver::Receiver;
+use tidegate_tests::ports::free_port;
 use tidegate_tests::{binary, parts, places, process, python};
 
 use crate::fixture::{PATIENCE, Pipeline, encoded, names, record, records, reports};
 
 /// Serves the catalogue's schemas while `then` runs.
 fn with_registry(then: impl FnOnce(&str)) {
-    let address = format!("127.0.0.1:{}", Receiver::reserve_port().unwrap());
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
     let mut registry = binary::spawn(&["schemas", "serve", "--listen", &address]);
     registry.wait_for(&address, PATIENCE).unwrap();
     then(&format!("http://{address}"));

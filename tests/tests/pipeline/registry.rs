@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tidegate_schemas::{RecordKind, Topic};
 use tidegate_tests::binary;
-use tidegate_tests::receiver::Receiver;
+use tidegate_tests::ports::free_port;
 
 use crate::fixture::PATIENCE;
 
@@ -13,7 +13,7 @@ fn get(url: &str) -> Value {
 
 #[test]
 fn every_subject_leads_to_its_schema() {
-    let address = format!("127.0.0.1:{}", Receiver::reserve_port().unwrap());
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
     let mut registry = binary::spawn(&["schemas", "serve", "--listen", &address]);
     registry.wait_for(&address, PATIENCE).unwrap();
     let url = |path: &str| format!("http://{address}{path}");

@@ -2,7 +2,7 @@
 
 use tidegate_tests::kafka::{self, KafkaOptions};
 use tidegate_tests::pipeline::PATIENCE;
-use tidegate_tests::receiver::Receiver;
+use tidegate_tests::ports::free_port;
 use tidegate_tests::{binary, brokers};
 
 use crate::bad_settings::assert_refused;
@@ -12,7 +12,7 @@ const NOT_ALLOWED: i32 = 77;
 
 #[test]
 fn a_wrong_password_is_a_refusal_and_no_outage() {
-    let port = Receiver::reserve_port().unwrap();
+    let port = free_port().unwrap();
     let Some(kafka) = kafka::own_with(&KafkaOptions { sasl_port: Some(port), ..KafkaOptions::default() }) else {
         return;
     };

@@ -7,8 +7,8 @@ use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::certificates::{Authority, Validity};
 use tidegate_tests::collector::{Collector, program};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline};
+use tidegate_tests::ports;
 use tidegate_tests::process::wait_until;
-use tidegate_tests::receiver::Receiver;
 
 use crate::grpc::{collector, received};
 use crate::site::{agent_by_grpc, python, send};
@@ -32,7 +32,7 @@ fn a_backend_of_ones_own_authority_is_believed_where_that_is_given() {
     }
     let broker = TestBroker::embedded();
     for (at, protocol) in ["grpc", "http/protobuf"].into_iter().enumerate() {
-        let ports = [Receiver::reserve_port().unwrap(), Receiver::reserve_port().unwrap()];
+        let ports: [u16; 2] = ports::free().unwrap();
         let collector = believed_by_few(&program, proof.path(), ports);
         let site = Pipeline::new(&broker, &format!("traces-authority-{at}"));
         let (agent, otlp) = agent_by_grpc(&site, &[]);

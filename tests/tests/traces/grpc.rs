@@ -8,8 +8,8 @@ use tidegate_schemas::Topic;
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::collector::{self, Collector};
 use tidegate_tests::pipeline::{PATIENCE, Pipeline};
+use tidegate_tests::ports::free_port;
 use tidegate_tests::process::wait_until;
-use tidegate_tests::receiver::Receiver;
 
 use crate::site::{agent_by_grpc, gateway, python, send};
 use crate::spans::{as_sent, by_name};
@@ -48,7 +48,7 @@ pub(crate) fn received(collector: &Collector) -> Vec<Value> {
 fn every_span_arrives(broker: &TestBroker, name: &str, to_gateway: bool) {
     let (Some(python), Some(program)) = (python(), collector::program()) else { return };
     let site = Pipeline::new(broker, name);
-    let port = Receiver::reserve_port().unwrap();
+    let port = free_port().unwrap();
     let backend = format!("http://127.0.0.1:{port}");
     // The backend is away at first: it is waited for, and gets everything.
     let mut export = site.start(&["run", "export", "--otlp", &backend, "--otlp-protocol", "grpc"]);

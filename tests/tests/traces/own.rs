@@ -11,8 +11,8 @@ use tidegate_schemas::records::{QuotaCommand, Span};
 use tidegate_tests::binary::{self, Running};
 use tidegate_tests::brokers::TestBroker;
 use tidegate_tests::pipeline::{PATIENCE, Pipeline};
+use tidegate_tests::ports::free_port;
 use tidegate_tests::process::wait_until;
-use tidegate_tests::receiver::Receiver;
 
 use crate::site::{gateway, python};
 
@@ -129,7 +129,7 @@ fn a_report_is_one_trace_over_the_embedded_broker_too() {
 #[test]
 fn the_trace_that_explain_names_is_at_the_backend() {
     let Some(python) = python() else { return };
-    let port = Receiver::reserve_port().unwrap();
+    let port = free_port().unwrap();
     let mut command = Command::new(&python);
     command.args(["-u", "-m", "oteltap", "--port", &port.to_string()]);
     let tap = binary::start(command).unwrap();

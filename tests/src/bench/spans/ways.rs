@@ -11,7 +11,7 @@ use crate::binary::{self, Running};
 use crate::brokers::apply_topics;
 use crate::client;
 use crate::collector::Collector;
-use crate::receiver::Receiver;
+use crate::ports::free_port;
 
 const PARTITIONS: i32 = 4;
 const START: Duration = Duration::from_secs(60);
@@ -137,7 +137,7 @@ impl<'a> Way<'a> {
             let address = at.context("the agent tells no address")?.to_owned();
             return Ok(Process { process: Either::Tidegate(running), address });
         }
-        let port = Receiver::reserve_port()?;
+        let port = free_port()?;
         let config = format!(
             "receivers:
   otlp: {{protocols: {{grpc: {{endpoint: '127.0.0.1:{port}'}}}}}}

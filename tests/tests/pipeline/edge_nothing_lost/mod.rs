@@ -183,11 +183,12 @@ impl Site {
         assert!(kept.is_sorted_by_key(|report| report.sequence), "{node}: in the order in which they were made");
         assert!(kept.is_sorted_by_key(|report| report.requests_total), "{node}: so were their requests");
 
+        // Before the quotas are read: what is obeyed by now was commanded by then.
+        let obeyed = obeyed(&agent.path("changes"));
         let quotas = self.quotas(node);
         for quota in kept.iter().filter_map(|report| report.quota_in_force) {
             assert!(quotas.contains(&quota), "{node} obeyed {quota}, which was never commanded: {quotas:?}");
         }
-        let obeyed = obeyed(&agent.path("changes"));
         assert_eq!(obeyed.first().map(|(source, quota)| (&**source, *quota)), Some(("base", BASE)));
         let mut told = quotas.iter();
         for (source, quota) in &obeyed[1..] {
