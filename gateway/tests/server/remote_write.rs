@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost::Message;
-use tidegate_gateway::{Limits, Security};
+use tidegate_gateway::Security;
 use tidegate_samples::remote_write::proto::{v1, v2};
 use tidegate_schemas::records::LoadReport;
 use tidegate_schemas::{CatalogueIds, Decoder, Topic};
@@ -19,8 +19,6 @@ use crate::site::{LIMITS, PATIENCE, Site};
 const V1: &str = "application/x-protobuf";
 const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 const STEP: i64 = 15_000;
-/// Connections enough, so that it is something else that is bounded.
-
 /// A series: its labels, and one sample.
 type Series<'s> = (Vec<(&'s str, &'s str)>, i64, f64);
 
