@@ -19,6 +19,7 @@ use crate::site::{LIMITS, PATIENCE, Site};
 const V1: &str = "application/x-protobuf";
 const V2: &str = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
 const STEP: i64 = 15_000;
+
 /// A series: its labels, and one sample.
 type Series<'s> = (Vec<(&'s str, &'s str)>, i64, f64);
 

@@ -17,7 +17,7 @@ mod site;
 use tidegate_tests::process::signal;
 
 use crate::harm::{comes_back, ended_and_replaced, goes_on_without};
-use crate::site::Trial;
+use crate::site::{PATIENCE, Trial};
 
 #[test]
 fn killed_in_the_middle_of_a_transaction() {
@@ -55,10 +55,10 @@ fn a_zombie_adds_nothing() {
 #[test]
 fn a_broker_that_is_killed_and_comes_back() {
     Trial::with_kafka(|trial| {
-        let running = trial.caught_in_a_transaction();
+        let mut running = trial.caught_in_a_transaction();
         trial.kafka().kill().unwrap();
         signal(running.pid(), "CONT").unwrap();
-        trial.notices(&running);
+        running.wait_for("Kafka client: ", PATIENCE).unwrap();
         trial.kafka_mut().come_back().unwrap();
         trial.send_the_rest();
         trial.finish(vec![running]);

@@ -161,12 +161,6 @@ impl Trial {
         })
     }
 
-    /// Waits until the process tells that something is wrong.
-    pub(crate) fn notices(&self, running: &Running) {
-        let told = wait_until(PATIENCE, || running.stderr().contains("Kafka client: "));
-        told.unwrap_or_else(|e| panic!("it noticed nothing: {e}\n{}", running.stderr()));
-    }
-
     /// Waits until each of these members has some of the three partitions, in both groups.
     pub(crate) fn wait_until_shared(&self, members: &[&Running]) {
         let shares = |stage| self.pipeline.shares(stage);

@@ -34,7 +34,7 @@ const STAGES: [&str; 3] = ["run", "forecast", "quota"];
 fn a_broker_that_is_killed_and_comes_back_costs_nothing() {
     nothing_is_lost(|kafka, running| {
         kafka.kill().unwrap();
-        says(running, "Kafka client: ");
+        running.wait_for("Kafka client: ", PATIENCE).unwrap();
         kafka.come_back().unwrap();
     });
 }
@@ -45,7 +45,7 @@ fn a_broker_that_is_frozen_for_longer_than_a_session_costs_nothing() {
         signal(kafka.pid(), "STOP").unwrap();
         std::thread::sleep(FROZEN);
         // Its connections stand, and its answers are waited for for a minute: it is the group that goes first.
-        says(running, "Consumer group session timed out");
+        running.wait_for("Consumer group session timed out", PATIENCE).unwrap();
         signal(kafka.pid(), "CONT").unwrap();
     });
 }
@@ -69,13 +69,8 @@ fn a_second_signal_ends_at_once() {
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
 }
 
-/// Waits until the process has told what is wrong: the harm was done.
-fn says(running: &Running, what: &str) {
-    let told = wait_until(PATIENCE, || running.stderr().contains(what));
-    told.unwrap_or_else(|e| panic!("it noticed nothing: {e}\n{}", running.stderr()));
-}
-
-fn nothing_is_lost(harm: impl FnOnce(&mut Kafka, &Running)) {
+/// `harm` waits until the process has told what is wrong.
+fn nothing_is_lost(harm: impl FnOnce(&mut Kafka, &mut Running)) {
     let Some(mut kafka) = kafka::own() else { return };
     let load = reports(NODES, ROUNDS);
     let undisturbed = begun(&kafka, "undisturbed");
@@ -85,13 +80,13 @@ fn nothing_is_lost(harm: impl FnOnce(&mut Kafka, &Running)) {
     drop(running.terminate().unwrap().expect_success());
 
     let disturbed = begun(&kafka, "disturbed");
-    let running = disturbed.start(&STAGES);
+    let mut running = disturbed.start(&STAGES);
     let mut thirds = load.chunks(load.len() / 3).map(records);
     disturbed.send_load(&thirds.next().unwrap());
     disturbed.wait_for(Topic::Quotas, load.len() / 3, &running);
     // These are in the middle of their way.
     disturbed.send_load(&thirds.next().unwrap());
-    harm(&mut kafka, &running);
+    harm(&mut kafka, &mut running);
     thirds.for_each(|rest| disturbed.send_load(&rest));
 
     assert_eq!(Answers::of_all(&disturbed, &load, &running), expected);

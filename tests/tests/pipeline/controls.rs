@@ -273,8 +273,8 @@ fn a_control_without_a_beginning_waits_for_the_fleets_first_command() {
     // Ready before the wait of 30 s begins: a lone report is answered as soon as it is there.
     let running = pipeline.start(&["run", "forecast", "quota"]);
     wait_until(PATIENCE, || running.stderr().matches("partition taken").count() >= 2).unwrap();
-    let waiting = pipeline.start(&set);
-    wait_until(PATIENCE, || waiting.stderr().contains("waiting up to 30 s")).unwrap();
+    let mut waiting = pipeline.start(&set);
+    waiting.wait_for("waiting up to 30 s", PATIENCE).unwrap();
     let first = reports(NODES, 1);
     pipeline.send_load(&records(&first));
     pipeline.wait_for(Topic::Quotas, NODES, &running);
